@@ -1,0 +1,364 @@
+//go:build linux && cgo
+
+/*
+ * Setup, submission and reaping: the crossings of the hot path. Registration
+ * is in register.c.
+ */
+#include "shim.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/*
+ * Functions newer than liburing 2.3 are weak, so that a program built with a
+ * newer header starts on an older library far enough to say so. A static
+ * library is the one that was linked, and a weak reference would not pull
+ * version.o out of it.
+ */
+#ifdef URING_STATIC
+#define MAYBE(f) true
+#else
+#define MAYBE(f) ((f) != NULL)
+extern int io_uring_major_version(void) __attribute__((weak));
+extern int io_uring_minor_version(void) __attribute__((weak));
+#if URING_HEADER(2, 5)
+#pragma weak io_uring_queue_init_mem
+#endif
+#if URING_HEADER(2, 8)
+#pragma weak io_uring_submit_and_wait_min_timeout
+#pragma weak io_uring_wait_cqes_min_timeout
+#endif
+#if URING_HEADER(2, 10)
+#pragma weak io_uring_set_iowait
+#endif
+#endif
+
+#ifdef IORING_SETUP_SQ_REWIND
+#define REWIND IORING_SETUP_SQ_REWIND
+#else
+#define REWIND 0
+#endif
+
+int uring_library(int *major, int *minor)
+{
+#if defined(URING_STATIC) && !URING_HEADER(2, 4)
+	*major = *minor = 0;
+	return 0;
+#else
+	if (!MAYBE(io_uring_major_version) || !MAYBE(io_uring_minor_version)) {
+		*major = *minor = 0;
+		return 0;
+	}
+	*major = io_uring_major_version();
+	*minor = io_uring_minor_version();
+	return 1;
+#endif
+}
+
+static unsigned sqe_shift(const struct io_uring *ring)
+{
+	return !!(ring->flags & IORING_SETUP_SQE128);
+}
+
+int uring_open(struct uring_ring **out, unsigned entries,
+	       struct io_uring_params *p, void *mem, size_t size)
+{
+	struct uring_ring *h = calloc(1, sizeof(*h));
+	int ret, used = 0;
+
+	if (!h)
+		return -ENOMEM;
+	if (mem) {
+#if URING_HEADER(2, 5)
+		ret = io_uring_queue_init_mem(entries, &h->ring, p, mem, size);
+		used = ret;
+#else
+		(void)size;
+		ret = URING_TOO_OLD;
+#endif
+	} else {
+		ret = io_uring_queue_init_params(entries, &h->ring, p);
+	}
+	if (ret < 0)
+		goto fail;
+	h->stage = calloc((size_t)p->sq_entries << sqe_shift(&h->ring),
+			  sizeof(*h->stage));
+	if (!h->stage) {
+		io_uring_queue_exit(&h->ring);
+		ret = -ENOMEM;
+		goto fail;
+	}
+	/*
+	 * A ring without a descriptor is an index of this thread's table from
+	 * the start.
+	 */
+	if (h->ring.ring_fd < 0) {
+		h->bound = true;
+		h->owner = pthread_self();
+	}
+	*out = h;
+	return used;
+fail:
+	free(h);
+	return ret;
+}
+
+static bool wrong_thread(const struct uring_ring *h)
+{
+	return h->bound && !pthread_equal(h->owner, pthread_self());
+}
+
+int uring_close(struct uring_ring *h)
+{
+	if (wrong_thread(h))
+		return URING_WRONG_THREAD;
+	io_uring_queue_exit(&h->ring);
+	free(h->stage);
+	free(h);
+	return 0;
+}
+
+/* Moves staged entries into the queue until it is full. */
+static unsigned move(struct uring_ring *h, unsigned staged)
+{
+	struct io_uring *ring = &h->ring;
+	unsigned mask = *ring->sq.kring_mask, shift = sqe_shift(ring), i;
+
+	for (i = 0; i < staged; i++) {
+		const struct io_uring_sqe *from =
+			&h->stage[(size_t)(ring->sq.sqe_tail & mask) << shift];
+		struct io_uring_sqe *to = io_uring_get_sqe(ring);
+
+		if (!to)
+			break;
+		memcpy(to, from, sizeof(*to));
+		if (shift)
+			memcpy(to + 1, from + 1, sizeof(*to));
+	}
+	return i;
+}
+
+static void copy_out(struct uring_ring *h)
+{
+	struct io_uring *ring = &h->ring;
+	struct io_uring_cqe *cqes[URING_COPIES];
+	unsigned i, ready = io_uring_cq_ready(ring);
+
+	h->copied = 0;
+	if (!ready) /* peek would enter the kernel */
+		return;
+	h->copy_head = *ring->cq.khead;
+	h->copied = io_uring_peek_batch_cqe(
+		ring, cqes, ready < URING_COPIES ? ready : URING_COPIES);
+	for (i = 0; i < h->copied; i++)
+		memcpy(&h->copy[i], cqes[i], sizeof(h->copy[i]));
+}
+
+static void set_iowait(struct uring_ring *h, bool on)
+{
+#if URING_HEADER(2, 10)
+	if (MAYBE(io_uring_set_iowait))
+		io_uring_set_iowait(&h->ring, on);
+#else
+	(void)h;
+	(void)on;
+#endif
+}
+
+/*
+ * A wait with a mask or a minimum and no timeout still needs a timespec: without
+ * one the library drops the minimum, and offers entries a second time after the
+ * kernel refused them. 136 years are as good as none.
+ */
+static struct __kernel_timespec *bound(struct uring_arg *a, unsigned how)
+{
+	if (!(how & URING_TIMED)) {
+		a->ts.tv_sec = 1LL << 32;
+		a->ts.tv_nsec = 0;
+	}
+	return &a->ts;
+}
+
+static int submit_with_arg(struct uring_ring *h, unsigned wait_nr, unsigned how)
+{
+	struct io_uring *ring = &h->ring;
+	struct uring_arg *a = &h->submit_arg;
+	struct io_uring_cqe *cqe;
+	sigset_t *mask = how & URING_MASKED ? (sigset_t *)a->mask : NULL;
+	unsigned before = io_uring_sq_ready(ring), taken;
+	int ret, more;
+
+	/*
+	 * In two steps where one will not do: without EXT_ARG the library would
+	 * take an entry of the queue for the timeout, and with SQ_REWIND the
+	 * queue does not tell afterwards how many entries were taken.
+	 */
+	if (!(ring->features & IORING_FEAT_EXT_ARG) || ring->flags & REWIND) {
+		ret = io_uring_submit(ring);
+		if (ret < 0 || (unsigned)ret < before)
+			return ret;
+		more = uring_wait(h, wait_nr, how | (1U << 31));
+		return ret ? ret : more;
+	}
+	if (how & URING_MINIMUM) {
+#if URING_HEADER(2, 8)
+		if (!MAYBE(io_uring_submit_and_wait_min_timeout))
+			return URING_TOO_OLD;
+		ret = io_uring_submit_and_wait_min_timeout(
+			ring, &cqe, wait_nr, bound(a, how), a->min_usec, mask);
+#else
+		return URING_TOO_OLD;
+#endif
+	} else {
+		ret = io_uring_submit_and_wait_timeout(ring, &cqe, wait_nr,
+						       bound(a, how), mask);
+	}
+	/*
+	 * With a completion at hand before the call, the library answers 0
+	 * however many entries it submitted. The queue knows.
+	 */
+	taken = before - io_uring_sq_ready(ring);
+	return taken ? (int)taken : ret;
+}
+
+int uring_submit(struct uring_ring *h, unsigned staged, unsigned wait_nr,
+		 unsigned how)
+{
+	struct io_uring *ring = &h->ring;
+	int ret;
+
+	if (wrong_thread(h))
+		return URING_WRONG_THREAD;
+	h->moved = move(h, staged);
+	if (how & URING_NO_IOWAIT)
+		set_iowait(h, false);
+	if (wait_nr && how & (URING_TIMED | URING_MASKED | URING_MINIMUM))
+		ret = submit_with_arg(h, wait_nr, how);
+	else if (wait_nr)
+		ret = io_uring_submit_and_wait(ring, wait_nr);
+	else if (how & URING_GETEVENTS)
+		ret = io_uring_submit_and_get_events(ring);
+	else
+		ret = io_uring_submit(ring);
+	if (how & URING_NO_IOWAIT)
+		set_iowait(h, true);
+	if (how & URING_COPY)
+		copy_out(h);
+	return ret;
+}
+
+int uring_wait(struct uring_ring *h, unsigned wait_nr, unsigned how)
+{
+	struct io_uring *ring = &h->ring;
+	struct uring_arg *a = how >> 31 ? &h->submit_arg : &h->wait_arg;
+	struct io_uring_cqe *cqe;
+	sigset_t *mask = how & URING_MASKED ? (sigset_t *)a->mask : NULL;
+	int ret = 0;
+
+	if (wrong_thread(h))
+		return URING_WRONG_THREAD;
+	if (wait_nr && io_uring_cq_ready(ring) >= wait_nr)
+		return 0;
+	if (how & URING_NO_IOWAIT)
+		set_iowait(h, false);
+	if (!wait_nr) {
+		if (how & URING_GETEVENTS ||
+		    *ring->sq.kflags & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN) ||
+		    (ring->flags & (IORING_SETUP_IOPOLL | IORING_SETUP_SQPOLL)) ==
+			    IORING_SETUP_IOPOLL)
+			ret = io_uring_get_events(ring);
+	} else if (how & URING_MINIMUM) {
+#if URING_HEADER(2, 8)
+		ret = MAYBE(io_uring_wait_cqes_min_timeout) ?
+			      io_uring_wait_cqes_min_timeout(
+				      ring, &cqe, wait_nr, bound(a, how),
+				      a->min_usec, mask) :
+			      URING_TOO_OLD;
+#else
+		ret = URING_TOO_OLD;
+#endif
+	} else if (ring->features & IORING_FEAT_EXT_ARG) {
+		ret = io_uring_wait_cqes(ring, &cqe, wait_nr, bound(a, how),
+					 mask);
+	} else {
+		/* No timeout here: Go has refused it. */
+		ret = io_uring_wait_cqes(ring, &cqe, wait_nr, NULL, mask);
+	}
+	if (how & URING_NO_IOWAIT)
+		set_iowait(h, true);
+	return ret;
+}
+
+/*
+ * Copies up to n completions to dst, 16 bytes each or 32 with extra, and
+ * consumes them. The kernel is entered at most once, and only for the first.
+ */
+unsigned uring_peek(struct uring_ring *h, void *dst, unsigned n, bool extra)
+{
+	struct io_uring *ring = &h->ring;
+	struct io_uring_cqe *cqes[64];
+	unsigned char *to = dst;
+	unsigned got = 0, batch, want, i;
+
+	h->copied = 0;
+	if (wrong_thread(h))
+		return 0;
+	if ((ring->flags & (IORING_SETUP_IOPOLL | IORING_SETUP_SQPOLL)) ==
+		    IORING_SETUP_IOPOLL &&
+	    !io_uring_cq_ready(ring)) {
+		io_uring_get_events(ring);
+		if (!io_uring_cq_ready(ring))
+			return 0;
+	}
+	while (got < n && (!got || io_uring_cq_ready(ring))) {
+		unsigned slots = 0;
+
+		want = n - got < 64 ? n - got : 64;
+		batch = io_uring_peek_batch_cqe(ring, cqes, want);
+		if (!batch)
+			break;
+		for (i = 0; i < batch; i++) {
+			const struct io_uring_cqe *c = cqes[i];
+			bool wide = ring->flags & IORING_SETUP_CQE32;
+
+			slots++;
+#if URING_HEADER(2, 13)
+			if (ring->flags & IORING_SETUP_CQE_MIXED &&
+			    c->flags & IORING_CQE_F_32) {
+				wide = true;
+				slots++;
+			}
+#endif
+			memcpy(to, c, 16);
+			to += 16;
+			if (!extra)
+				continue;
+			if (wide)
+				memcpy(to, (const char *)c + 16, 16);
+			else
+				memset(to, 0, 16);
+			to += 16;
+		}
+		io_uring_cq_advance(ring, slots);
+		got += batch;
+	}
+	return got;
+}
+
+void uring_status(struct uring_ring *h, struct uring_status *out)
+{
+	struct io_uring *ring = &h->ring;
+
+	out->sq_ready = io_uring_sq_ready(ring);
+	out->sq_space = io_uring_sq_space_left(ring);
+	out->cq_ready = io_uring_cq_ready(ring);
+	out->dropped = *(volatile unsigned *)ring->sq.kdropped;
+	out->overflowed = *(volatile unsigned *)ring->cq.koverflow;
+	out->sq_flags = *(volatile unsigned *)ring->sq.kflags &
+			~IORING_SQ_CQ_OVERFLOW;
+	if (io_uring_cq_has_overflow(ring))
+		out->sq_flags |= IORING_SQ_CQ_OVERFLOW;
+	out->cq_flags = io_uring_cq_eventfd_enabled(ring) ?
+				0 :
+				IORING_CQ_EVENTFD_DISABLED;
+}

@@ -1,0 +1,106 @@
+/*
+ * The C side of package liburing: each function is one crossing from Go, and
+ * does its work by calling the library. See liburing.go for how Go uses it.
+ */
+#ifndef URING_SHIM_H
+#define URING_SHIM_H
+
+#if !defined(__has_include)
+#error "uring: this package needs a C compiler with __has_include (GCC 5, clang 3)"
+#elif !__has_include(<liburing.h>)
+#error "uring: <liburing.h> is missing. Install liburing 2.3 or newer (Debian, Ubuntu: apt install liburing-dev; Fedora: dnf install liburing-devel; Arch: pacman -S liburing; Alpine: apk add liburing-dev), or build without C: CGO_ENABLED=0 go build, or go build -tags uringgo"
+#else
+
+#include <liburing.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#if __has_include(<liburing/io_uring_version.h>)
+#include <liburing/io_uring_version.h>
+#endif
+#ifndef IO_URING_VERSION_MAJOR /* before 2.4 */
+#define IO_URING_VERSION_MAJOR 2
+#define IO_URING_VERSION_MINOR 3
+#endif
+/* True if the header is that version or newer. */
+#define URING_HEADER(major, minor)                                             \
+	(IO_URING_VERSION_MAJOR > (major) ||                                   \
+	 (IO_URING_VERSION_MAJOR == (major) &&                                 \
+	  IO_URING_VERSION_MINOR >= (minor)))
+
+/* What a call answers when it came from the wrong thread. */
+#define URING_WRONG_THREAD INT32_MIN
+/* What a call answers when this build's liburing is too old for it. */
+#define URING_TOO_OLD (INT32_MIN + 1)
+/* What uring_resize answers when the kernel resized and mapping failed. */
+#define URING_LOST (INT32_MIN + 2)
+
+/* How uring_submit and uring_wait go about it. */
+enum {
+	URING_GETEVENTS = 1, /* look for completions though none is waited for */
+	URING_TIMED = 2,     /* ts bounds the wait */
+	URING_MASKED = 4,    /* mask replaces the signal mask */
+	URING_MINIMUM = 8,   /* after min_usec one completion suffices */
+	URING_NO_IOWAIT = 16,
+	URING_COPY = 32, /* copy completions out, without consuming them */
+};
+
+/* Completions that a submission brings along. */
+#define URING_COPIES 128
+
+struct uring_ring {
+	struct io_uring ring;
+
+	/*
+	 * Entries that Go filled in. The area has the queue's size and its
+	 * indices, so that entry i of one is entry i of the other.
+	 */
+	struct io_uring_sqe *stage;
+
+	/* The copy made by URING_COPY: where it starts, and how many. */
+	unsigned copy_head;
+	unsigned copied;
+	struct io_uring_cqe copy[URING_COPIES];
+
+	/* Entries that the last uring_submit moved from stage to the queue. */
+	unsigned moved;
+
+	/* Arguments of a timed or masked wait; one set a side. */
+	struct uring_arg {
+		struct __kernel_timespec ts;
+		uint64_t mask[16]; /* a sigset_t's size; the kernel reads 8 bytes */
+		unsigned min_usec;
+	} submit_arg, wait_arg;
+
+	/* The thread that registered the descriptor. */
+	bool bound;
+	pthread_t owner;
+};
+
+struct uring_status {
+	unsigned sq_ready, sq_space, cq_ready, dropped, overflowed;
+	unsigned sq_flags, cq_flags;
+};
+
+int uring_library(int *major, int *minor);
+
+int uring_open(struct uring_ring **out, unsigned entries,
+	       struct io_uring_params *p, void *mem, size_t size);
+int uring_close(struct uring_ring *h);
+
+int uring_submit(struct uring_ring *h, unsigned staged, unsigned wait_nr,
+		 unsigned how);
+int uring_wait(struct uring_ring *h, unsigned wait_nr, unsigned how);
+unsigned uring_peek(struct uring_ring *h, void *dst, unsigned n, bool extra);
+void uring_status(struct uring_ring *h, struct uring_status *out);
+
+int uring_register(struct uring_ring *h, unsigned op, uintptr_t arg, unsigned n);
+int uring_register_ring_fd(struct uring_ring *h);
+int uring_unregister_ring_fd(struct uring_ring *h);
+int uring_close_ring_fd(struct uring_ring *h);
+int uring_resize(struct uring_ring *h, struct io_uring_params *p);
+
+#endif /* __has_include(<liburing.h>) */
+#endif
