@@ -3,9 +3,9 @@
 // Headers and their SHA-256:
 //	8488b223988fe798a9c1c81d13a550a27cac1f096bdd016ef9eb5e51adaf46a7  linux/io_uring.h
 //	820d8642160740bff5ba1d8d12d5d0464d0e3a765a7e454b901d134bf4b94ec0  linux/io_uring/zcrx.h
-//	c52674650503e77abf65d3f68dba9b2f72d3244b27229b15fd8ec4f01e59da1d  linux/time_types.h
 //	155b969826b3d3777835028dacbd1d38127c6f5152dafe2f53d0a3d5e34c461b  linux/io_uring/query.h
 //	252f81a9524c95f6eb96787d10ca5c1a322578caccb33348d657b96d19932b5f  linux/io_uring/bpf_filter.h
+//	c52674650503e77abf65d3f68dba9b2f72d3244b27229b15fd8ec4f01e59da1d  linux/time_types.h
 //	65af55e5de964cd8c4ee8c11140e3ffc2501ff8013a26b97706b8336bab6f293  linux/futex.h
 //	dc86a765ee02d61a529df87bff19714d6ef5162cdb19a054cb2e4b3170ea147d  liburing/io_uring.h
 //	f80c47e3a84c862585798534e782d5b320bd0beb1151449d2b8c729cf043d6ec  liburing/io_uring/query.h
@@ -199,15 +199,11 @@ const (
 
 // Flags of the timeout operations: SQE.OpFlags.
 const (
-	IORING_TIMEOUT_ABS         = 1 << 0
-	IORING_TIMEOUT_UPDATE      = 1 << 1
-	IORING_TIMEOUT_BOOTTIME    = 1 << 2
-	IORING_TIMEOUT_REALTIME    = 1 << 3
-	IORING_LINK_TIMEOUT_UPDATE = 1 << 4
-)
-
-// Flags of the timeout operations: SQE.OpFlags.
-const (
+	IORING_TIMEOUT_ABS           = 1 << 0
+	IORING_TIMEOUT_UPDATE        = 1 << 1
+	IORING_TIMEOUT_BOOTTIME      = 1 << 2
+	IORING_TIMEOUT_REALTIME      = 1 << 3
+	IORING_LINK_TIMEOUT_UPDATE   = 1 << 4
 	IORING_TIMEOUT_ETIME_SUCCESS = 1 << 5
 	IORING_TIMEOUT_MULTISHOT     = 1 << 6
 	IORING_TIMEOUT_IMMEDIATE_ARG = 1 << 7
@@ -240,20 +236,12 @@ const (
 
 // Flags of the send and receive operations: SQE.Ioprio.
 const (
-	IORING_RECVSEND_POLL_FIRST = 1 << 0
-	IORING_RECV_MULTISHOT      = 1 << 1
-)
-
-// Flags of the send and receive operations: SQE.Ioprio.
-const (
+	IORING_RECVSEND_POLL_FIRST  = 1 << 0
+	IORING_RECV_MULTISHOT       = 1 << 1
 	IORING_RECVSEND_FIXED_BUF   = 1 << 2
 	IORING_SEND_ZC_REPORT_USAGE = 1 << 3
-)
-
-// Flags of the send and receive operations: SQE.Ioprio.
-const (
-	IORING_RECVSEND_BUNDLE = 1 << 4
-	IORING_SEND_VECTORIZED = 1 << 5
+	IORING_RECVSEND_BUNDLE      = 1 << 4
+	IORING_SEND_VECTORIZED      = 1 << 5
 )
 
 // CQE.Res of a notification under IORING_SEND_ZC_REPORT_USAGE.
@@ -311,22 +299,15 @@ const (
 	IORING_CQE_BUFFER_SHIFT = 16
 )
 
-// Offsets for mmap(2) of the ring's descriptor.
+// Offsets for mmap(2) of the ring's descriptor. A ring of provided buffers is at
+// IORING_OFF_PBUF_RING | group id << IORING_OFF_PBUF_SHIFT.
 const (
-	IORING_OFF_SQ_RING   = 0x0
-	IORING_OFF_CQ_RING   = 0x8000000
-	IORING_OFF_SQES      = 0x10000000
-	IORING_OFF_PBUF_RING = 0x80000000
-)
-
-// A ring of provided buffers is at IORING_OFF_PBUF_RING | group id << IORING_OFF_PBUF_SHIFT.
-const (
+	IORING_OFF_SQ_RING    = 0x0
+	IORING_OFF_CQ_RING    = 0x8000000
+	IORING_OFF_SQES       = 0x10000000
+	IORING_OFF_PBUF_RING  = 0x80000000
 	IORING_OFF_PBUF_SHIFT = 16
-)
-
-// Offsets for mmap(2) of the ring's descriptor.
-const (
-	IORING_OFF_MMAP_MASK = 0xf8000000
+	IORING_OFF_MMAP_MASK  = 0xf8000000
 )
 
 // SQ ring flags: the word at SQRingOffsets.Flags, written by the kernel.
@@ -601,7 +582,7 @@ const (
 // machine that is a difference. Addr3 and Pad2 start the 80 bytes for commands
 // of an SQE128.
 //
-// struct io_uring_sqe
+// C: struct io_uring_sqe
 type SQE struct {
 	_      structs.HostLayout
 	Opcode Op       // the operation
@@ -636,7 +617,7 @@ type SQE128 [2]SQE
 
 // AttrPI is the protection information of a read or write: IORING_RW_ATTR_FLAG_PI.
 //
-// struct io_uring_attr_pi
+// C: struct io_uring_attr_pi
 type AttrPI struct {
 	_      structs.HostLayout
 	Flags  uint16
@@ -649,7 +630,7 @@ type AttrPI struct {
 
 // CQE is a completion queue entry: one result.
 //
-// struct io_uring_cqe
+// C: struct io_uring_cqe
 type CQE struct {
 	_        structs.HostLayout
 	UserData uint64   // of the SQE
@@ -667,7 +648,7 @@ type CQE32 struct {
 
 // SQRingOffsets tells where the parts of the submission ring are in its mapping.
 //
-// struct io_sqring_offsets
+// C: struct io_sqring_offsets
 type SQRingOffsets struct {
 	_           structs.HostLayout
 	Head        uint32
@@ -683,7 +664,7 @@ type SQRingOffsets struct {
 
 // CQRingOffsets tells where the parts of the completion ring are in its mapping.
 //
-// struct io_cqring_offsets
+// C: struct io_cqring_offsets
 type CQRingOffsets struct {
 	_           structs.HostLayout
 	Head        uint32
@@ -699,7 +680,7 @@ type CQRingOffsets struct {
 
 // Params is the argument of io_uring_setup(2), which the kernel completes.
 //
-// struct io_uring_params
+// C: struct io_uring_params
 type Params struct {
 	_            structs.HostLayout
 	SQEntries    uint32
@@ -716,7 +697,7 @@ type Params struct {
 
 // FilesUpdate is the old form of RsrcUpdate.
 //
-// struct io_uring_files_update
+// C: struct io_uring_files_update
 type FilesUpdate struct {
 	_      structs.HostLayout
 	Offset uint32
@@ -726,7 +707,7 @@ type FilesUpdate struct {
 
 // RegionDesc describes memory shared with the kernel.
 //
-// struct io_uring_region_desc
+// C: struct io_uring_region_desc
 type RegionDesc struct {
 	_          structs.HostLayout
 	UserAddr   uint64
@@ -739,7 +720,7 @@ type RegionDesc struct {
 
 // MemRegionReg is the argument of IORING_REGISTER_MEM_REGION.
 //
-// struct io_uring_mem_region_reg
+// C: struct io_uring_mem_region_reg
 type MemRegionReg struct {
 	_          structs.HostLayout
 	RegionUptr uint64
@@ -749,7 +730,7 @@ type MemRegionReg struct {
 
 // RsrcRegister is the argument of IORING_REGISTER_FILES2 and IORING_REGISTER_BUFFERS2.
 //
-// struct io_uring_rsrc_register
+// C: struct io_uring_rsrc_register
 type RsrcRegister struct {
 	_     structs.HostLayout
 	Nr    uint32
@@ -762,7 +743,7 @@ type RsrcRegister struct {
 // RsrcUpdate is the argument of IORING_REGISTER_FILES_UPDATE and of
 // IORING_REGISTER_RING_FDS.
 //
-// struct io_uring_rsrc_update
+// C: struct io_uring_rsrc_update
 type RsrcUpdate struct {
 	_      structs.HostLayout
 	Offset uint32
@@ -773,7 +754,7 @@ type RsrcUpdate struct {
 // RsrcUpdate2 is the argument of IORING_REGISTER_FILES_UPDATE2 and
 // IORING_REGISTER_BUFFERS_UPDATE.
 //
-// struct io_uring_rsrc_update2
+// C: struct io_uring_rsrc_update2
 type RsrcUpdate2 struct {
 	_      structs.HostLayout
 	Offset uint32
@@ -786,7 +767,7 @@ type RsrcUpdate2 struct {
 
 // ProbeOp is what a Probe says about one operation.
 //
-// struct io_uring_probe_op
+// C: struct io_uring_probe_op
 type ProbeOp struct {
 	_     structs.HostLayout
 	Op    Op
@@ -797,7 +778,7 @@ type ProbeOp struct {
 
 // Probe heads the argument of IORING_REGISTER_PROBE; an array of ProbeOp follows it.
 //
-// struct io_uring_probe
+// C: struct io_uring_probe
 type Probe struct {
 	_      structs.HostLayout
 	LastOp Op    // last operation that the kernel knows
@@ -808,7 +789,7 @@ type Probe struct {
 
 // Restriction is an element of the argument of IORING_REGISTER_RESTRICTIONS.
 //
-// struct io_uring_restriction
+// C: struct io_uring_restriction
 type Restriction struct {
 	_      structs.HostLayout
 	Opcode uint16
@@ -821,7 +802,7 @@ type Restriction struct {
 // TaskRestriction heads restrictions for every ring that a task creates; NrRes
 // Restrictions follow it.
 //
-// struct io_uring_task_restriction
+// C: struct io_uring_task_restriction
 type TaskRestriction struct {
 	_     structs.HostLayout
 	Flags uint16
@@ -831,7 +812,7 @@ type TaskRestriction struct {
 
 // ClockRegister is the argument of IORING_REGISTER_CLOCK.
 //
-// struct io_uring_clock_register
+// C: struct io_uring_clock_register
 type ClockRegister struct {
 	_       structs.HostLayout
 	Clockid uint32
@@ -840,7 +821,7 @@ type ClockRegister struct {
 
 // CloneBuffers is the argument of IORING_REGISTER_CLONE_BUFFERS.
 //
-// struct io_uring_clone_buffers
+// C: struct io_uring_clone_buffers
 type CloneBuffers struct {
 	_      structs.HostLayout
 	SrcFd  uint32
@@ -853,7 +834,7 @@ type CloneBuffers struct {
 
 // Buf is one entry of a ring of provided buffers.
 //
-// struct io_uring_buf
+// C: struct io_uring_buf
 type Buf struct {
 	_    structs.HostLayout
 	Addr uint64
@@ -865,7 +846,7 @@ type Buf struct {
 // BufRing overlays the first Buf of a ring of provided buffers: the tail is where that
 // entry has unused bytes.
 //
-// struct io_uring_buf_ring
+// C: struct io_uring_buf_ring
 type BufRing struct {
 	_    structs.HostLayout
 	_    uint64
@@ -876,7 +857,7 @@ type BufRing struct {
 
 // BufReg is the argument of IORING_REGISTER_PBUF_RING and IORING_UNREGISTER_PBUF_RING.
 //
-// struct io_uring_buf_reg
+// C: struct io_uring_buf_reg
 type BufReg struct {
 	_           structs.HostLayout
 	RingAddr    uint64
@@ -889,7 +870,7 @@ type BufReg struct {
 
 // BufStatus is the argument of IORING_REGISTER_PBUF_STATUS.
 //
-// struct io_uring_buf_status
+// C: struct io_uring_buf_status
 type BufStatus struct {
 	_        structs.HostLayout
 	BufGroup uint32
@@ -899,7 +880,7 @@ type BufStatus struct {
 
 // NAPI is the argument of IORING_REGISTER_NAPI and IORING_UNREGISTER_NAPI.
 //
-// struct io_uring_napi
+// C: struct io_uring_napi
 type NAPI struct {
 	_              structs.HostLayout
 	BusyPollTo     uint32
@@ -912,7 +893,7 @@ type NAPI struct {
 
 // RegWait is a wait argument in registered memory: IORING_ENTER_EXT_ARG_REG.
 //
-// struct io_uring_reg_wait
+// C: struct io_uring_reg_wait
 type RegWait struct {
 	_           structs.HostLayout
 	Ts          Timespec
@@ -926,7 +907,7 @@ type RegWait struct {
 
 // GetEventsArg is the argument of io_uring_enter(2) with IORING_ENTER_EXT_ARG.
 //
-// struct io_uring_getevents_arg
+// C: struct io_uring_getevents_arg
 type GetEventsArg struct {
 	_           structs.HostLayout
 	Sigmask     uint64
@@ -937,7 +918,7 @@ type GetEventsArg struct {
 
 // SyncCancelReg is the argument of IORING_REGISTER_SYNC_CANCEL.
 //
-// struct io_uring_sync_cancel_reg
+// C: struct io_uring_sync_cancel_reg
 type SyncCancelReg struct {
 	_       structs.HostLayout
 	Addr    uint64
@@ -951,7 +932,7 @@ type SyncCancelReg struct {
 
 // FileIndexRange is the argument of IORING_REGISTER_FILE_ALLOC_RANGE.
 //
-// struct io_uring_file_index_range
+// C: struct io_uring_file_index_range
 type FileIndexRange struct {
 	_   structs.HostLayout
 	Off uint32
@@ -961,7 +942,7 @@ type FileIndexRange struct {
 
 // RecvmsgOut heads the buffer that a multishot recvmsg has filled.
 //
-// struct io_uring_recvmsg_out
+// C: struct io_uring_recvmsg_out
 type RecvmsgOut struct {
 	_          structs.HostLayout
 	Namelen    uint32
@@ -973,7 +954,7 @@ type RecvmsgOut struct {
 // IOTimespec is the time in the second half of a time stamp's CQE32:
 // SOCKET_URING_OP_TX_TIMESTAMP.
 //
-// struct io_timespec
+// C: struct io_timespec
 type IOTimespec struct {
 	_    structs.HostLayout
 	Sec  uint64
@@ -982,7 +963,7 @@ type IOTimespec struct {
 
 // ZCRXRQE is an entry of the refill queue of zero-copy receive: memory given back.
 //
-// struct io_uring_zcrx_rqe
+// C: struct io_uring_zcrx_rqe
 type ZCRXRQE struct {
 	_   structs.HostLayout
 	Off uint64
@@ -992,7 +973,7 @@ type ZCRXRQE struct {
 
 // ZCRXCQE is the second half of a zero-copy receive's CQE32: where the data is.
 //
-// struct io_uring_zcrx_cqe
+// C: struct io_uring_zcrx_cqe
 type ZCRXCQE struct {
 	_   structs.HostLayout
 	Off uint64
@@ -1001,7 +982,7 @@ type ZCRXCQE struct {
 
 // ZCRXOffsets tells where the parts of the refill queue are in its region.
 //
-// struct io_uring_zcrx_offsets
+// C: struct io_uring_zcrx_offsets
 type ZCRXOffsets struct {
 	_    structs.HostLayout
 	Head uint32
@@ -1013,7 +994,7 @@ type ZCRXOffsets struct {
 
 // ZCRXAreaReg describes the memory that zero-copy receive fills.
 //
-// struct io_uring_zcrx_area_reg
+// C: struct io_uring_zcrx_area_reg
 type ZCRXAreaReg struct {
 	_           structs.HostLayout
 	Addr        uint64
@@ -1026,7 +1007,7 @@ type ZCRXAreaReg struct {
 
 // ZCRXStats counts what zero-copy receive had to copy.
 //
-// struct zcrx_stats
+// C: struct zcrx_stats
 type ZCRXStats struct {
 	_         structs.HostLayout
 	CopyCount uint64
@@ -1035,7 +1016,7 @@ type ZCRXStats struct {
 
 // ZCRXEventDesc asks for completions about events of zero-copy receive.
 //
-// struct zcrx_event_desc
+// C: struct zcrx_event_desc
 type ZCRXEventDesc struct {
 	_           structs.HostLayout
 	UserData    uint64
@@ -1047,7 +1028,7 @@ type ZCRXEventDesc struct {
 
 // ZCRXIfqReg is the argument of IORING_REGISTER_ZCRX_IFQ.
 //
-// struct io_uring_zcrx_ifq_reg
+// C: struct io_uring_zcrx_ifq_reg
 type ZCRXIfqReg struct {
 	_         structs.HostLayout
 	IfIdx     uint32
@@ -1065,7 +1046,7 @@ type ZCRXIfqReg struct {
 
 // ZCRXCtrlFlushRQ belongs to ZCRX_CTRL_FLUSH_RQ.
 //
-// struct zcrx_ctrl_flush_rq
+// C: struct zcrx_ctrl_flush_rq
 type ZCRXCtrlFlushRQ struct {
 	_ structs.HostLayout
 	_ [6]uint64
@@ -1073,7 +1054,7 @@ type ZCRXCtrlFlushRQ struct {
 
 // ZCRXCtrlExport belongs to ZCRX_CTRL_EXPORT.
 //
-// struct zcrx_ctrl_export
+// C: struct zcrx_ctrl_export
 type ZCRXCtrlExport struct {
 	_      structs.HostLayout
 	ZCRXFd uint32
@@ -1082,7 +1063,7 @@ type ZCRXCtrlExport struct {
 
 // ZCRXCtrlArmEvent belongs to ZCRX_CTRL_ARM_EVENT.
 //
-// struct zcrx_ctrl_arm_event
+// C: struct zcrx_ctrl_arm_event
 type ZCRXCtrlArmEvent struct {
 	_         structs.HostLayout
 	EventType uint32
@@ -1091,7 +1072,7 @@ type ZCRXCtrlArmEvent struct {
 
 // ZCRXCtrlAddArea belongs to ZCRX_CTRL_ADD_AREA.
 //
-// struct zcrx_ctrl_add_area
+// C: struct zcrx_ctrl_add_area
 type ZCRXCtrlAddArea struct {
 	_       structs.HostLayout
 	AreaPtr uint64
@@ -1100,7 +1081,7 @@ type ZCRXCtrlAddArea struct {
 
 // ZCRXCtrl is the argument of IORING_REGISTER_ZCRX_CTRL.
 //
-// struct zcrx_ctrl
+// C: struct zcrx_ctrl
 type ZCRXCtrl struct {
 	_      structs.HostLayout
 	ZCRXID uint32
@@ -1109,20 +1090,10 @@ type ZCRXCtrl struct {
 	Arg    [6]uint64 // a union; see the methods ZCExport, ZCFlush, ZCArmEvent, ZCArea
 }
 
-// Timespec is the kernel's struct __kernel_timespec: 64 bits on every architecture,
-// unlike unix.Timespec.
-//
-// struct __kernel_timespec
-type Timespec struct {
-	_    structs.HostLayout
-	Sec  int64
-	Nsec int64
-}
-
 // QueryHdr is the argument of IORING_REGISTER_QUERY: one query, and the address of the
 // next.
 //
-// struct io_uring_query_hdr
+// C: struct io_uring_query_hdr
 type QueryHdr struct {
 	_         structs.HostLayout
 	NextEntry uint64
@@ -1135,7 +1106,7 @@ type QueryHdr struct {
 
 // QueryOpcode answers IO_URING_QUERY_OPCODES.
 //
-// struct io_uring_query_opcode
+// C: struct io_uring_query_opcode
 type QueryOpcode struct {
 	_                 structs.HostLayout
 	NrRequestOpcodes  uint32
@@ -1150,7 +1121,7 @@ type QueryOpcode struct {
 
 // QueryZCRX answers IO_URING_QUERY_ZCRX.
 //
-// struct io_uring_query_zcrx
+// C: struct io_uring_query_zcrx
 type QueryZCRX struct {
 	_              structs.HostLayout
 	RegisterFlags  uint64
@@ -1164,7 +1135,7 @@ type QueryZCRX struct {
 
 // QueryZCRXEvent answers IO_URING_QUERY_ZCRX_EVENT.
 //
-// struct io_uring_query_zcrx_event
+// C: struct io_uring_query_zcrx_event
 type QueryZCRXEvent struct {
 	_                 structs.HostLayout
 	EventFlags        uint32
@@ -1176,7 +1147,7 @@ type QueryZCRXEvent struct {
 
 // QuerySCQ answers IO_URING_QUERY_SCQ.
 //
-// struct io_uring_query_scq
+// C: struct io_uring_query_scq
 type QuerySCQ struct {
 	_            structs.HostLayout
 	HdrSize      uint64
@@ -1185,7 +1156,7 @@ type QuerySCQ struct {
 
 // BPFCtxSocket is BPFCtx.PDU for IORING_OP_SOCKET.
 //
-// struct io_uring_bpf_ctx, member socket
+// C: struct io_uring_bpf_ctx, member socket
 type BPFCtxSocket struct {
 	_        structs.HostLayout
 	Family   uint32
@@ -1195,7 +1166,7 @@ type BPFCtxSocket struct {
 
 // BPFCtxOpen is BPFCtx.PDU for IORING_OP_OPENAT and IORING_OP_OPENAT2.
 //
-// struct io_uring_bpf_ctx, member open
+// C: struct io_uring_bpf_ctx, member open
 type BPFCtxOpen struct {
 	_       structs.HostLayout
 	Flags   uint64
@@ -1206,7 +1177,7 @@ type BPFCtxOpen struct {
 // BPFCtxConnect is BPFCtx.PDU for IORING_OP_CONNECT. Port and V6Addr are in network
 // byte order.
 //
-// struct io_uring_bpf_ctx, member connect
+// C: struct io_uring_bpf_ctx, member connect
 type BPFCtxConnect struct {
 	_      structs.HostLayout
 	Family uint32
@@ -1217,7 +1188,7 @@ type BPFCtxConnect struct {
 
 // BPFCtx is what a filter program reads: offsets in it are the operands of its loads.
 //
-// struct io_uring_bpf_ctx
+// C: struct io_uring_bpf_ctx
 type BPFCtx struct {
 	_        structs.HostLayout
 	UserData uint64
@@ -1230,7 +1201,7 @@ type BPFCtx struct {
 
 // BPFFilter is a classic BPF program for one operation.
 //
-// struct io_uring_bpf_filter
+// C: struct io_uring_bpf_filter
 type BPFFilter struct {
 	_         structs.HostLayout
 	Opcode    uint32
@@ -1244,7 +1215,7 @@ type BPFFilter struct {
 
 // BPF is the argument of IORING_REGISTER_BPF_FILTER.
 //
-// struct io_uring_bpf
+// C: struct io_uring_bpf
 type BPF struct {
 	_        structs.HostLayout
 	CmdType  uint16
@@ -1253,9 +1224,19 @@ type BPF struct {
 	Filter   BPFFilter
 }
 
+// Timespec is the kernel's struct __kernel_timespec: 64 bits on every architecture,
+// unlike unix.Timespec.
+//
+// C: struct __kernel_timespec
+type Timespec struct {
+	_    structs.HostLayout
+	Sec  int64
+	Nsec int64
+}
+
 // FutexWaitv is one futex of the array that IORING_OP_FUTEX_WAITV waits for.
 //
-// struct futex_waitv
+// C: struct futex_waitv
 type FutexWaitv struct {
 	_     structs.HostLayout
 	Val   uint64

@@ -52,7 +52,6 @@ var (
 	_ = [1]struct{}{}[unsafe.Sizeof(ZCRXCtrlArmEvent{})-48]
 	_ = [1]struct{}{}[unsafe.Sizeof(ZCRXCtrlAddArea{})-48]
 	_ = [1]struct{}{}[unsafe.Sizeof(ZCRXCtrl{})-72]
-	_ = [1]struct{}{}[unsafe.Sizeof(Timespec{})-16]
 	_ = [1]struct{}{}[unsafe.Sizeof(QueryHdr{})-40]
 	_ = [1]struct{}{}[unsafe.Sizeof(QueryOpcode{})-48]
 	_ = [1]struct{}{}[unsafe.Sizeof(QueryZCRX{})-40]
@@ -64,6 +63,7 @@ var (
 	_ = [1]struct{}{}[unsafe.Sizeof(BPFCtx{})-40]
 	_ = [1]struct{}{}[unsafe.Sizeof(BPFFilter{})-64]
 	_ = [1]struct{}{}[unsafe.Sizeof(BPF{})-72]
+	_ = [1]struct{}{}[unsafe.Sizeof(Timespec{})-16]
 	_ = [1]struct{}{}[unsafe.Sizeof(FutexWaitv{})-24]
 )
 

@@ -85,7 +85,7 @@ func (v Op) String() string {
 	return "Op(" + strconv.FormatUint(uint64(v), 10) + ")"
 }
 
-var sqeFlagsNames = [...]string{
+var sqeFlagNames = [...]string{
 	0: "IOSQE_FIXED_FILE",
 	1: "IOSQE_IO_DRAIN",
 	2: "IOSQE_IO_LINK",
@@ -97,9 +97,9 @@ var sqeFlagsNames = [...]string{
 
 // String returns the kernel's names of the bits, joined by bars, then the bits
 // without one as a hexadecimal number; no bits at all are "0".
-func (v SQEFlags) String() string { return bitString(uint32(v), sqeFlagsNames[:]) }
+func (v SQEFlags) String() string { return bitString(uint32(v), sqeFlagNames[:]) }
 
-var cqeFlagsNames = [...]string{
+var cqeFlagNames = [...]string{
 	0:  "IORING_CQE_F_BUFFER",
 	1:  "IORING_CQE_F_MORE",
 	2:  "IORING_CQE_F_SOCK_NONEMPTY",
@@ -113,9 +113,9 @@ var cqeFlagsNames = [...]string{
 // without one as a hexadecimal number; no bits at all are "0".
 // IORING_CQE_F_TSTAMP_HW has no name here: in most completions its bit belongs
 // to the buffer id.
-func (v CQEFlags) String() string { return bitString(uint32(v), cqeFlagsNames[:]) }
+func (v CQEFlags) String() string { return bitString(uint32(v), cqeFlagNames[:]) }
 
-var setupFlagsNames = [...]string{
+var setupFlagNames = [...]string{
 	0:  "IORING_SETUP_IOPOLL",
 	1:  "IORING_SETUP_SQPOLL",
 	2:  "IORING_SETUP_SQ_AFF",
@@ -141,9 +141,9 @@ var setupFlagsNames = [...]string{
 
 // String returns the kernel's names of the bits, joined by bars, then the bits
 // without one as a hexadecimal number; no bits at all are "0".
-func (v SetupFlags) String() string { return bitString(uint32(v), setupFlagsNames[:]) }
+func (v SetupFlags) String() string { return bitString(uint32(v), setupFlagNames[:]) }
 
-var featFlagsNames = [...]string{
+var featFlagNames = [...]string{
 	0:  "IORING_FEAT_SINGLE_MMAP",
 	1:  "IORING_FEAT_NODROP",
 	2:  "IORING_FEAT_SUBMIT_STABLE",
@@ -166,9 +166,9 @@ var featFlagsNames = [...]string{
 
 // String returns the kernel's names of the bits, joined by bars, then the bits
 // without one as a hexadecimal number; no bits at all are "0".
-func (v FeatFlags) String() string { return bitString(uint32(v), featFlagsNames[:]) }
+func (v FeatFlags) String() string { return bitString(uint32(v), featFlagNames[:]) }
 
-var enterFlagsNames = [...]string{
+var enterFlagNames = [...]string{
 	0: "IORING_ENTER_GETEVENTS",
 	1: "IORING_ENTER_SQ_WAKEUP",
 	2: "IORING_ENTER_SQ_WAIT",
@@ -181,7 +181,7 @@ var enterFlagsNames = [...]string{
 
 // String returns the kernel's names of the bits, joined by bars, then the bits
 // without one as a hexadecimal number; no bits at all are "0".
-func (v EnterFlags) String() string { return bitString(uint32(v), enterFlagsNames[:]) }
+func (v EnterFlags) String() string { return bitString(uint32(v), enterFlagNames[:]) }
 
 var registerOpNames = [...]string{
 	0:  "IORING_REGISTER_BUFFERS",
@@ -236,7 +236,7 @@ func (v RegisterOp) String() string {
 	return "RegisterOp(" + strconv.FormatUint(uint64(v), 10) + ")"
 }
 
-var sqRingFlagsNames = [...]string{
+var sqRingFlagNames = [...]string{
 	0: "IORING_SQ_NEED_WAKEUP",
 	1: "IORING_SQ_CQ_OVERFLOW",
 	2: "IORING_SQ_TASKRUN",
@@ -244,15 +244,15 @@ var sqRingFlagsNames = [...]string{
 
 // String returns the kernel's names of the bits, joined by bars, then the bits
 // without one as a hexadecimal number; no bits at all are "0".
-func (v SQRingFlags) String() string { return bitString(uint32(v), sqRingFlagsNames[:]) }
+func (v SQRingFlags) String() string { return bitString(uint32(v), sqRingFlagNames[:]) }
 
-var cqRingFlagsNames = [...]string{
+var cqRingFlagNames = [...]string{
 	0: "IORING_CQ_EVENTFD_DISABLED",
 }
 
 // String returns the kernel's names of the bits, joined by bars, then the bits
 // without one as a hexadecimal number; no bits at all are "0".
-func (v CQRingFlags) String() string { return bitString(uint32(v), cqRingFlagsNames[:]) }
+func (v CQRingFlags) String() string { return bitString(uint32(v), cqRingFlagNames[:]) }
 
 // bitString joins the names of the bits of v; names[n] is that of bit n.
 func bitString(v uint32, names []string) string {
