@@ -32,5 +32,5 @@ func double(s *SQE) *sys.SQE128 { return (*sys.SQE128)(unsafe.Pointer(s)) }
 
 // slotsBetween returns how many slots lie between two slots of one window.
 func slotsBetween(first, s *SQE) int {
-	return int((uintptr(unsafe.Pointer(s)) - uintptr(unsafe.Pointer(first))) / unsafe.Sizeof(*s))
+	return int((uintptr(unsafe.Pointer(s)) - uintptr(unsafe.Pointer(first))) / unsafe.Sizeof(*s)) // unsigned: a shift
 }

@@ -150,14 +150,13 @@ func NewRing(b Backend) *Ring {
 	has := func(f sys.SetupFlags) bool { return p.Flags&f != 0 }
 	r := &Ring{
 		b:         b,
-		step:      1,
 		sqpoll:    has(sys.IORING_SETUP_SQPOLL),
 		rewind:    has(sys.IORING_SETUP_SQ_REWIND),
 		mixed:     has(sys.IORING_SETUP_SQE_MIXED),
 		cqEntries: int(p.CQEntries),
 	}
 	if has(sys.IORING_SETUP_SQE128) {
-		r.step = 2
+		r.shift = 1
 	}
 	if has(sys.IORING_SETUP_CQE32 | sys.IORING_SETUP_CQE_MIXED) {
 		r.wide = make([]CQE32, len(r.narrow))
@@ -189,9 +188,9 @@ type Ring struct {
 	done       int
 
 	b       Backend
-	pending int  // entries handed over that the kernel has not taken
-	step    int  // slots of an entry
-	mixed   bool // IORING_SETUP_SQE_MIXED
+	pending int   // entries handed over that the kernel has not taken
+	shift   uint8 // log2 of the slots of an entry
+	mixed   bool  // IORING_SETUP_SQE_MIXED
 	sqpoll  bool
 	rewind  bool
 
@@ -210,10 +209,10 @@ type Ring struct {
 //
 // liburing: io_uring_get_sqe128
 func (r *Ring) GetSQE128() *sys.SQE128 {
-	if r == nil || r.step == 1 && !r.mixed {
+	if r == nil || r.shift == 0 && !r.mixed {
 		return nil
 	}
-	if r.step == 2 {
+	if r.shift == 1 {
 		if s := r.GetSQE(); s != nil {
 			return double(s)
 		}
@@ -244,7 +243,7 @@ func (r *Ring) refill() *SQE {
 		return nil
 	}
 	s := r.next
-	r.seek(r.index() + r.step)
+	r.seek(r.index() + 1<<r.shift)
 	return s
 }
 
@@ -259,9 +258,9 @@ func (r *Ring) fetch() bool {
 // seek makes slot i of the window the next one.
 func (r *Ring) seek(i int) {
 	switch {
-	case i+r.step > len(r.window):
+	case i+1<<r.shift > len(r.window):
 		r.next, r.last = nil, nil
-	case r.step == 1:
+	case r.shift == 0:
 		r.next, r.last = &r.window[i], &r.window[len(r.window)-1]
 	default:
 		// Entries of two slots always take the slow path.
@@ -282,7 +281,7 @@ func (r *Ring) handOver() {
 	if n := r.index() - r.done; n > 0 {
 		r.b.Advance(n)
 		r.done += n
-		r.pending += n / r.step
+		r.pending += n >> r.shift
 	}
 }
 
@@ -300,7 +299,7 @@ func (r *Ring) Space() int {
 	if r == nil {
 		return 0
 	}
-	return r.b.Status().SQSpace - (r.index()-r.done)/r.step
+	return r.b.Status().SQSpace - (r.index()-r.done)>>r.shift
 }
 
 // Submit submits the entries that GetSQE gave out, and any that the kernel did
@@ -345,18 +344,15 @@ func (r *Ring) SubmitWait(w Wait) (int, error) {
 	r.handOver()
 	offered := r.pending
 	w.Flags |= sys.IORING_ENTER_GETEVENTS
-	if w.N == 0 || w.Plain() {
-		// The common case: no clock is read.
-		n, err := r.b.Submit(w)
-		r.took(n)
-		if w.N != 0 && err == nil && (n == offered || r.sqpoll) && r.b.Ready() >= min(int(w.N), r.cqEntries) {
-			return n, nil
-		}
-		return r.finish(&w, time.Time{}, offered, n, err)
+	var start time.Time
+	if !w.Plain() {
+		start = time.Now()
 	}
-	start := time.Now()
 	n, err := r.b.Submit(w)
 	r.took(n)
+	if err == nil && n == offered && (w.N == 0 || r.b.Ready() >= min(int(w.N), r.cqEntries)) {
+		return n, nil // the common end, and the only one that must be fast
+	}
 	return r.finish(&w, start, offered, n, err)
 }
 
@@ -571,7 +567,7 @@ func (r *Ring) Status() sys.Status {
 		return sys.Status{}
 	}
 	s := r.b.Status()
-	used := (r.index() - r.done) / r.step
+	used := (r.index() - r.done) >> r.shift
 	s.SQReady += used
 	s.SQSpace -= used
 	return s

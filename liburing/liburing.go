@@ -25,19 +25,8 @@ package liburing
 #cgo !uringstatic LDFLAGS: -luring
 #cgo uringstatic CFLAGS: -DURING_STATIC
 #cgo uringstatic LDFLAGS: -l:liburing.a
-
-#cgo noescape uring_open
-#cgo noescape uring_submit
-#cgo noescape uring_wait
 #cgo noescape uring_peek
 #cgo noescape uring_status
-#cgo nocallback uring_open
-#cgo nocallback uring_close
-#cgo nocallback uring_submit
-#cgo nocallback uring_wait
-#cgo nocallback uring_peek
-#cgo nocallback uring_status
-#cgo nocallback uring_library
 
 #include "shim.h"
 */
@@ -52,6 +41,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/uring-go/uring/internal/release"
 	"github.com/uring-go/uring/internal/yield"
 	"github.com/uring-go/uring/sys"
 )
@@ -59,7 +49,8 @@ import (
 // A Ring is one io_uring instance, set up, driven and torn down by the C
 // library. Who may use it when is as for purego.Ring.
 type Ring struct {
-	h *C.struct_uring_ring
+	h      *C.struct_uring_ring
+	handle C.uintptr_t // h for calls of the hot path
 
 	// The submission side.
 	khead  *atomic.Uint32 // the kernel's, read for the free space
@@ -79,9 +70,9 @@ type Ring struct {
 	chead, ctail *atomic.Uint32
 	kflags       *atomic.Uint32
 	polls        bool
-	copied       []sys.CQE // the copy of the last submission
-	copyHead     uint32    // where it begins
-	plain        bool
+	copy         *[C.URING_COPIES]sys.CQE // what the last submission brought along:
+	next, end    uint32                   // copy[next:end] is not consumed, and
+	copyHead     uint32                   // copy[next] is at this index of the queue
 
 	params sys.Params
 }
@@ -136,6 +127,7 @@ func open(entries uint32, p *sys.Params, mem []byte) (*Ring, int, error) {
 		}
 		return nil, 0, os.NewSyscallError("io_uring_queue_init", syscall.Errno(-ret))
 	}
+	r.handle = C.uintptr_t(uintptr(unsafe.Pointer(r.h)))
 	r.params = *p
 	if err := r.attach(); err != nil {
 		C.uring_close(r.h)
@@ -177,11 +169,12 @@ func (r *Ring) attach() error {
 	r.rewind = p.Flags&sys.IORING_SETUP_SQ_REWIND != 0
 	r.sqpoll = p.Flags&sys.IORING_SETUP_SQPOLL != 0
 	r.polls = p.Flags&(sys.IORING_SETUP_IOPOLL|sys.IORING_SETUP_SQPOLL) == sys.IORING_SETUP_IOPOLL
-	r.plain = !wide
 	r.copies = 0
-	if r.plain {
+	if !wide {
 		r.copies = C.URING_COPY
 	}
+	r.copy = (*[C.URING_COPIES]sys.CQE)(unsafe.Pointer(&r.h.copy))
+	r.next, r.end = 0, 0
 	r.local = uint32(ring.sq.sqe_tail)
 	r.zeroed = r.local + p.SQEntries
 	return nil
@@ -225,25 +218,28 @@ func (r *Ring) Submit(w sys.Wait) (int, error) {
 	if r.h == nil {
 		return 0, os.ErrClosed
 	}
-	how := C.uint(0)
-	if !w.Plain() || w.Flags != 0 {
-		if err := r.argue(&w, &r.h.submit_arg, &how); err != nil {
+	var how C.uint
+	switch {
+	case !w.Plain() || w.Flags&^sys.IORING_ENTER_GETEVENTS != 0:
+		var err error
+		if how, err = r.argue(&w, &r.h.submit_arg); err != nil {
 			return 0, err
 		}
-	}
-	if w.N != 0 || how != 0 {
 		how |= r.copies
+	case w.Flags != 0:
+		how = C.URING_GETEVENTS | r.copies
+	case w.N != 0:
+		how = r.copies
 	}
 	r.yield.Tick()
-	ret := C.uring_submit(r.h, C.uint(r.staged), C.uint(w.N), how)
+	ret := C.uring_submit(r.handle, C.uint(r.staged), C.uint(w.N), how)
 	if ret == C.URING_WRONG_THREAD {
 		return 0, wrongThread("io_uring_submit")
 	}
 	fresh := uint32(r.h.moved)
 	r.staged -= fresh
 	if how&r.copies != 0 {
-		r.copyHead = uint32(r.h.copy_head)
-		r.copied = unsafe.Slice((*sys.CQE)(unsafe.Pointer(&r.h.copy[0])), r.h.copied)
+		r.copyHead, r.next, r.end = uint32(r.h.copy_head), 0, uint32(r.h.copied)
 	}
 	if r.rewind {
 		r.local, r.zeroed, r.dirty = r.staged, 0, fresh
@@ -270,13 +266,14 @@ func (r *Ring) Wait(w sys.Wait) error {
 	if r.h == nil {
 		return os.ErrClosed
 	}
-	how := C.uint(0)
+	var how C.uint
 	if !w.Plain() || w.Flags != 0 {
-		if err := r.argue(&w, &r.h.wait_arg, &how); err != nil {
+		var err error
+		if how, err = r.argue(&w, &r.h.wait_arg); err != nil {
 			return err
 		}
 	}
-	ret := C.uring_wait(r.h, C.uint(w.N), how)
+	ret := C.uring_wait(r.handle, C.uint(w.N), how)
 	switch {
 	case ret >= 0:
 		return nil
@@ -289,33 +286,33 @@ func (r *Ring) Wait(w sys.Wait) error {
 }
 
 // argue checks a wait and lays out what C needs to know of it.
-func (r *Ring) argue(w *sys.Wait, a *C.struct_uring_arg, how *C.uint) error {
+func (r *Ring) argue(w *sys.Wait, a *C.struct_uring_arg) (how C.uint, err error) {
 	if err := w.Check(r.params.Features); err != nil {
-		return err
+		return 0, err
 	}
 	if w.Flags&sys.IORING_ENTER_GETEVENTS != 0 {
-		*how |= C.URING_GETEVENTS
+		how |= C.URING_GETEVENTS
 	}
 	if w.Flags&sys.IORING_ENTER_NO_IOWAIT != 0 {
-		*how |= C.URING_NO_IOWAIT
 		if !header(2, 10) {
-			return tooOld("IORING_ENTER_NO_IOWAIT", "2.10")
+			return 0, tooOld("IORING_ENTER_NO_IOWAIT", "2.10")
 		}
+		how |= C.URING_NO_IOWAIT
 	}
 	if w.Timeout > 0 {
-		*how |= C.URING_TIMED
+		how |= C.URING_TIMED
 		a.ts.tv_sec = C.longlong(w.Timeout / time.Second)
 		a.ts.tv_nsec = C.longlong(w.Timeout % time.Second)
 	}
 	if w.MinTimeout > 0 {
-		*how |= C.URING_MINIMUM
+		how |= C.URING_MINIMUM
 		a.min_usec = C.uint(w.MinMicroseconds())
 	}
 	if w.Sigmask != nil {
-		*how |= C.URING_MASKED
+		how |= C.URING_MASKED
 		a.mask[0] = C.uint64_t(*w.Sigmask)
 	}
-	return nil
+	return how, nil
 }
 
 // Ready returns the number of completions in the kernel's queue, as
@@ -339,20 +336,20 @@ func (r *Ring) Peek(dst []sys.CQE) int {
 		return 0
 	}
 	tail, head := r.ctail.Load(), r.chead.Load()
-	if len(r.copied) > 0 && head == r.copyHead {
-		if n := min(uint32(len(dst)), tail-head); n <= uint32(len(r.copied)) {
-			copy(dst, r.copied[:n])
-			r.copied = r.copied[n:]
+	if have := r.end - r.next; have > 0 && head == r.copyHead {
+		if n := min(uint32(len(dst)), tail-head); n <= have {
+			copy(dst, r.copy[r.next:r.next+n])
+			r.next += n
 			r.copyHead += n
-			r.chead.Store(r.copyHead)
+			release.Store(r.chead, r.copyHead)
 			return int(n)
 		}
 	}
-	r.copied = nil
+	r.next, r.end = 0, 0
 	if head == tail && !r.flushes() {
 		return 0
 	}
-	return int(C.uring_peek(r.h, unsafe.Pointer(unsafe.SliceData(dst)), C.uint(min(len(dst), maxBatch)), false))
+	return int(C.uring_peek(r.handle, unsafe.Pointer(unsafe.SliceData(dst)), C.uint(min(len(dst), maxBatch)), false))
 }
 
 // Peek32 is Peek with the second half of 32-byte completions.
@@ -360,11 +357,11 @@ func (r *Ring) Peek32(dst []sys.CQE32) int {
 	if r.h == nil || len(dst) == 0 {
 		return 0
 	}
-	r.copied = nil
+	r.next, r.end = 0, 0
 	if r.Ready() == 0 && !r.flushes() {
 		return 0
 	}
-	return int(C.uring_peek(r.h, unsafe.Pointer(unsafe.SliceData(dst)), C.uint(min(len(dst), maxBatch)), true))
+	return int(C.uring_peek(r.handle, unsafe.Pointer(unsafe.SliceData(dst)), C.uint(min(len(dst), maxBatch)), true))
 }
 
 // maxBatch is more completions than any queue holds.

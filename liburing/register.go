@@ -152,7 +152,7 @@ func (r *Ring) Resize(entries uint32, p *sys.Params) error {
 	r.params.SQEntries, r.params.CQEntries = p.SQEntries, p.CQEntries
 	r.params.SQOff, r.params.CQOff = p.SQOff, p.CQOff
 	local, n := r.local, r.staged
-	r.copied = nil
+	r.next, r.end = 0, 0
 	if err := r.attach(); err != nil {
 		return errors.Join(err, r.Close())
 	}

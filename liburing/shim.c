@@ -179,6 +179,9 @@ static struct __kernel_timespec *bound(struct uring_arg *a, unsigned how)
 	return &a->ts;
 }
 
+static int wait_for(struct uring_ring *h, struct uring_arg *a, unsigned wait_nr,
+		    unsigned how);
+
 static int submit_with_arg(struct uring_ring *h, unsigned wait_nr, unsigned how)
 {
 	struct io_uring *ring = &h->ring;
@@ -197,7 +200,7 @@ static int submit_with_arg(struct uring_ring *h, unsigned wait_nr, unsigned how)
 		ret = io_uring_submit(ring);
 		if (ret < 0 || (unsigned)ret < before)
 			return ret;
-		more = uring_wait(h, wait_nr, how | (1U << 31));
+		more = wait_for(h, a, wait_nr, how);
 		return ret ? ret : more;
 	}
 	if (how & URING_MINIMUM) {
@@ -221,9 +224,9 @@ static int submit_with_arg(struct uring_ring *h, unsigned wait_nr, unsigned how)
 	return taken ? (int)taken : ret;
 }
 
-int uring_submit(struct uring_ring *h, unsigned staged, unsigned wait_nr,
-		 unsigned how)
+int uring_submit(uintptr_t at, unsigned staged, unsigned wait_nr, unsigned how)
 {
+	struct uring_ring *h = (struct uring_ring *)at;
 	struct io_uring *ring = &h->ring;
 	int ret;
 
@@ -247,16 +250,14 @@ int uring_submit(struct uring_ring *h, unsigned staged, unsigned wait_nr,
 	return ret;
 }
 
-int uring_wait(struct uring_ring *h, unsigned wait_nr, unsigned how)
+static int wait_for(struct uring_ring *h, struct uring_arg *a, unsigned wait_nr,
+		    unsigned how)
 {
 	struct io_uring *ring = &h->ring;
-	struct uring_arg *a = how >> 31 ? &h->submit_arg : &h->wait_arg;
 	struct io_uring_cqe *cqe;
 	sigset_t *mask = how & URING_MASKED ? (sigset_t *)a->mask : NULL;
 	int ret = 0;
 
-	if (wrong_thread(h))
-		return URING_WRONG_THREAD;
 	if (wait_nr && io_uring_cq_ready(ring) >= wait_nr)
 		return 0;
 	if (how & URING_NO_IOWAIT)
@@ -289,12 +290,22 @@ int uring_wait(struct uring_ring *h, unsigned wait_nr, unsigned how)
 	return ret;
 }
 
+int uring_wait(uintptr_t at, unsigned wait_nr, unsigned how)
+{
+	struct uring_ring *h = (struct uring_ring *)at;
+
+	if (wrong_thread(h))
+		return URING_WRONG_THREAD;
+	return wait_for(h, &h->wait_arg, wait_nr, how);
+}
+
 /*
  * Copies up to n completions to dst, 16 bytes each or 32 with extra, and
  * consumes them. The kernel is entered at most once, and only for the first.
  */
-unsigned uring_peek(struct uring_ring *h, void *dst, unsigned n, bool extra)
+unsigned uring_peek(uintptr_t at, void *dst, unsigned n, bool extra)
 {
+	struct uring_ring *h = (struct uring_ring *)at;
 	struct io_uring *ring = &h->ring;
 	struct io_uring_cqe *cqes[64];
 	unsigned char *to = dst;

@@ -5,6 +5,7 @@ package purego
 import (
 	"sync/atomic"
 
+	"github.com/uring-go/uring/internal/release"
 	"github.com/uring-go/uring/sys"
 )
 
@@ -35,11 +36,13 @@ func (q *cq) peek(dst []sys.CQE) int {
 	if n == 0 {
 		return 0
 	}
-	first := q.cqes[head&q.mask:]
-	if done := uint32(copy(dst[:n], first)); done < n {
+	at := head & q.mask
+	if n == 1 {
+		dst[0] = q.cqes[at] // spares a single completion the call of memmove
+	} else if done := uint32(copy(dst[:n], q.cqes[at:])); done < n {
 		copy(dst[done:n], q.cqes)
 	}
-	q.head.Store(head + n)
+	release.Store(q.head, head+n)
 	return int(n)
 }
 
@@ -81,7 +84,7 @@ func (q *cq) peekWide(limit int, visit func(int, sys.CQE32)) int {
 		n++
 	}
 	if head != start {
-		q.head.Store(head)
+		release.Store(q.head, head)
 	}
 	return n
 }

@@ -29,7 +29,6 @@ type Ring struct {
 	enterFd    int            // descriptor, or index if registered
 	enterFlags sys.EnterFlags // IORING_ENTER_REGISTERED_RING if registered
 	polls      bool           // completions are found by entering only (IOPOLL)
-	sqpoll     bool
 	closed     bool
 
 	fd         int // -1 when there is none, or no longer
@@ -72,38 +71,53 @@ func (r *Ring) Submit(w sys.Wait) (int, error) {
 	if err := w.Check(r.params.Features); err != nil {
 		return 0, err
 	}
-	if err := r.checkThread(); err != nil {
-		return 0, err
-	}
-	pending, fresh := r.sq.publish()
-	flags := r.enterFlags | w.Flags&sys.IORING_ENTER_NO_IOWAIT
-	enter := pending != 0
-	if r.sqpoll {
-		enter = enter && r.sq.has(sys.IORING_SQ_NEED_WAKEUP)
-		if enter {
-			flags |= sys.IORING_ENTER_SQ_WAKEUP
+	if debugThreads {
+		if err := r.checkThread(); err != nil {
+			return 0, err
 		}
 	}
+	pending, fresh := r.sq.publish()
+	if r.sq.sqpoll {
+		return r.submitToThread(&w, pending, fresh)
+	}
+	flags := r.enterFlags | w.Flags&sys.IORING_ENTER_NO_IOWAIT
 	var n uint32
 	var errno syscall.Errno
 	switch {
 	case w.N != 0 && !w.Plain():
-		if w.N > r.cq.ready() {
-			n, errno = r.enterArg(&r.sqWait, pending, &w, flags|sys.IORING_ENTER_GETEVENTS)
-		} else if enter {
-			n, errno = r.pace.enter(r, pending, 0, flags)
-		}
+		n, errno = r.enterArg(&r.sqWait, pending, &w, flags)
 	case w.N != 0 || w.Flags&sys.IORING_ENTER_GETEVENTS != 0 || r.flushes():
 		n, errno = r.pace.enter(r, pending, w.N, flags|sys.IORING_ENTER_GETEVENTS)
-	case enter:
+	case pending != 0:
 		n, errno = r.pace.enter(r, pending, 0, flags)
 	}
-	if r.sqpoll {
-		n = fresh
-	} else if errno != 0 {
-		n = 0
+	if errno != 0 {
+		return 0, sys.EnterError(errno)
 	}
-	return int(n), sys.EnterError(errno)
+	return int(n), nil
+}
+
+// submitToThread is Submit under IORING_SETUP_SQPOLL. The kernel's thread finds
+// the entries by itself; the kernel is entered to wake it, to wait, and to bring
+// completions over. The tail was stored before the flags are loaded here, and
+// both are sequentially consistent: either the thread sees the entries, or we see
+// that it went to sleep.
+func (r *Ring) submitToThread(w *sys.Wait, pending, fresh uint32) (int, error) {
+	flags := r.enterFlags | w.Flags&sys.IORING_ENTER_NO_IOWAIT
+	wake := pending != 0 && r.sq.has(sys.IORING_SQ_NEED_WAKEUP)
+	if wake {
+		flags |= sys.IORING_ENTER_SQ_WAKEUP
+	}
+	var errno syscall.Errno
+	switch {
+	case w.N != 0 && !w.Plain() && w.N > r.cq.ready():
+		_, errno = r.enterArg(&r.sqWait, pending, w, flags)
+	case w.N != 0 && w.Plain() || w.Flags&sys.IORING_ENTER_GETEVENTS != 0 || r.flushes():
+		_, errno = enterWait(r.enterFd, pending, w.N, flags|sys.IORING_ENTER_GETEVENTS)
+	case wake:
+		_, errno = enterWait(r.enterFd, pending, 0, flags)
+	}
+	return int(fresh), sys.EnterError(errno)
 }
 
 // Wait is the completion side of Submit: it waits as w says and leaves the
@@ -115,8 +129,10 @@ func (r *Ring) Wait(w sys.Wait) error {
 	if err := w.Check(r.params.Features); err != nil {
 		return err
 	}
-	if err := r.checkThread(); err != nil {
-		return err
+	if debugThreads {
+		if err := r.checkThread(); err != nil {
+			return err
+		}
 	}
 	flags := r.enterFlags | w.Flags&sys.IORING_ENTER_NO_IOWAIT | sys.IORING_ENTER_GETEVENTS
 	var errno syscall.Errno
@@ -124,15 +140,23 @@ func (r *Ring) Wait(w sys.Wait) error {
 	case w.N <= r.cq.ready() && w.N != 0:
 		// Already there: the kernel is not asked.
 	case w.N != 0 && !w.Plain():
-		_, errno = r.enterArg(&r.cqWait, 0, &w, flags)
+		_, errno = r.enterArg(&r.cqWait, 0, &w, flags&^sys.IORING_ENTER_GETEVENTS)
 	case w.N != 0 || w.Flags&sys.IORING_ENTER_GETEVENTS != 0 || r.flushes():
 		_, errno = enterWait(r.enterFd, 0, w.N, flags)
 	}
 	return sys.EnterError(errno)
 }
 
-// enterArg is the kernel entry of a timed or masked wait.
+// enterArg is the kernel entry of a timed or masked wait. Like liburing it does
+// not look for completions if enough are at hand.
 func (r *Ring) enterArg(a *waitArg, submit uint32, w *sys.Wait, flags sys.EnterFlags) (uint32, syscall.Errno) {
+	if w.N <= r.cq.ready() {
+		if submit == 0 {
+			return 0, 0
+		}
+		return r.pace.enter(r, submit, 0, flags)
+	}
+	flags |= sys.IORING_ENTER_GETEVENTS
 	if r.params.Features&sys.IORING_FEAT_EXT_ARG == 0 {
 		return a.enterMasked(r.enterFd, submit, w, flags)
 	}
@@ -221,9 +245,15 @@ func (r *Ring) Fd() int { return r.fd }
 // Close unmaps and closes the ring. It is io_uring_queue_exit: requests in
 // flight are cancelled by the kernel in its own time, and may still write to
 // their memory after Close has returned. A second Close gives os.ErrClosed.
+//
+// A ring whose descriptor is registered is closed by the thread that registered
+// it; from another one Close fails and the ring stays open.
 func (r *Ring) Close() error {
 	if r.closed {
 		return os.ErrClosed
+	}
+	if err := r.checkThread(); err != nil {
+		return err
 	}
 	r.closed = true
 	var err error

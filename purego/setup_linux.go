@@ -117,6 +117,7 @@ func (r *Ring) attach() error {
 		mask:    p.SQEntries - 1,
 		shift:   shift(sys.IORING_SETUP_SQE128),
 		rewind:  p.Flags&sys.IORING_SETUP_SQ_REWIND != 0,
+		sqpoll:  p.Flags&sys.IORING_SETUP_SQPOLL != 0,
 		zeroed:  p.SQEntries,
 	}
 	r.cq = cq{
@@ -180,7 +181,6 @@ func (r *Ring) attach() error {
 	r.sq.shared = r.sq.local
 	r.sq.zeroed = r.sq.local + r.sq.entries
 	r.polls = p.Flags&(sys.IORING_SETUP_IOPOLL|sys.IORING_SETUP_SQPOLL) == sys.IORING_SETUP_IOPOLL
-	r.sqpoll = p.Flags&sys.IORING_SETUP_SQPOLL != 0
 	return err
 }
 

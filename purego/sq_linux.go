@@ -6,6 +6,7 @@ package purego
 import (
 	"sync/atomic"
 
+	"github.com/uring-go/uring/internal/release"
 	"github.com/uring-go/uring/sys"
 )
 
@@ -22,6 +23,7 @@ type sq struct {
 	mask    uint32
 	shift   uint8 // log2 of the slots of an entry
 	rewind  bool  // IORING_SETUP_SQ_REWIND: every submission starts at entry 0
+	sqpoll  bool  // IORING_SETUP_SQPOLL: a kernel thread watches the tail
 
 	local  uint32 // the tail up to which entries were handed over
 	shared uint32 // the tail that the kernel was told
@@ -61,9 +63,9 @@ func (q *sq) advance(n int) {
 // publish tells the kernel of everything handed over and returns how many
 // entries it has not taken, and how many of those are new to it.
 //
-// The tail store is sequentially consistent, which is more than the release
-// that the entries need: under SQPOLL the load of the wake-up flag that follows
-// must not be moved before it.
+// Without a kernel thread it is this thread's next system call that reads the
+// tail. With one, the load of the wake-up flag that follows must not be moved
+// before the store, and only a sequentially consistent store promises that.
 func (q *sq) publish() (pending, fresh uint32) {
 	if q.rewind {
 		n := q.local
@@ -72,7 +74,11 @@ func (q *sq) publish() (pending, fresh uint32) {
 	}
 	if fresh = q.local - q.shared; fresh != 0 {
 		q.shared = q.local
-		q.tail.Store(q.local)
+		if q.sqpoll {
+			q.tail.Store(q.local)
+		} else {
+			release.Store(q.tail, q.local)
+		}
 	}
 	return q.local - q.head.Load(), fresh
 }

@@ -63,16 +63,20 @@ func (s Sigset) Has(sig syscall.Signal) bool {
 
 // Plain reports whether the wait needs no argument beside N.
 func (w *Wait) Plain() bool {
-	return w.Timeout == 0 && w.MinTimeout == 0 && w.Sigmask == nil
+	return w.Timeout|w.MinTimeout == 0 && w.Sigmask == nil
 }
 
 // Check tells what is wrong with the wait on a ring with these features: a
 // negative duration or an unknown flag is EINVAL, and what the kernel lacks is
 // errors.ErrUnsupported.
 func (w *Wait) Check(features FeatFlags) error {
-	if w.Plain() && w.Flags&^waitFlags == 0 && (w.Flags&IORING_ENTER_NO_IOWAIT == 0 || features&IORING_FEAT_NO_IOWAIT != 0) {
+	if w.Plain() && w.Flags&^IORING_ENTER_GETEVENTS == 0 {
 		return nil
 	}
+	return w.check(features)
+}
+
+func (w *Wait) check(features FeatFlags) error {
 	switch {
 	case w.Timeout < 0:
 		return fmt.Errorf("uring: Wait.Timeout is %v, below 0: %w", w.Timeout, syscall.EINVAL)

@@ -1,0 +1,5 @@
+//go:build linux && !uringdebug
+
+package purego
+
+const debugThreads = false
