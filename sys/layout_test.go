@@ -90,7 +90,9 @@ func testHeader(t *testing.T, includes []string) {
 			}
 			h, base = part.Struct, uintptr(part.Offset)
 		}
-		if base != s.Base || uintptr(h.Size) != s.Size {
+		if h.Grows() && h.Size != int64(s.Size) {
+			t.Logf("struct %s has %d bytes here, %d in the header", s.C, s.Size, h.Size)
+		} else if base != s.Base || uintptr(h.Size) != s.Size {
 			t.Errorf("struct %s %s has %d bytes at %d here, %d at %d in the header", s.C, s.Path, s.Size, s.Base, h.Size, base)
 			continue
 		}

@@ -78,8 +78,7 @@ func TestSinceOrder(t *testing.T) {
 	}
 }
 
-// TestSince spells some out: one for each comment of since.go that a slip would
-// make wrong, and what is not a single known value.
+// TestSince spells some out, and what is not a single known value.
 func TestSince(t *testing.T) {
 	for _, tt := range []struct {
 		what fmt.Stringer

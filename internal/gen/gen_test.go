@@ -31,6 +31,8 @@ struct zcrx_ctrl {
 	union { struct zcrx_ctrl_export zc_export; struct { __u32 id; __u32 pad; } zc_other; };
 	__u64 tail[];
 };
+struct io_uring_query_hdr { __u64 next_entry; };
+struct io_uring_query_scq { __u64 hdr_size; };
 enum io_uring_op { IORING_OP_NOP, IORING_OP_READV, IORING_OP_LAST };
 #define IORING_SETUP_IOPOLL (1U << 0)
 #define IORING_SETUP_SQPOLL (1U << 1)
@@ -181,6 +183,15 @@ func TestCheck(t *testing.T) {
 		{"structure grown", func(w *world) {
 			w.edit(w.header(), "__u32 __resv1; };", "__u32 __resv1[3]; };")
 		}, false, []string{"different: ZCRXCtrlExport is a structure of 16 bytes, committed as a structure of 8 bytes"}},
+		{"answer to a query grown", func(w *world) {
+			w.edit(w.header(), "__u64 hdr_size;", "__u64 hdr_size; __u64 more;")
+		}, true, []string{"grown: QuerySCQ from a structure of 8 bytes to a structure of 16 bytes", "new: QuerySCQ.More, uint64 at offset 8"}},
+		{"answer to a query shrunk", func(w *world) {
+			w.edit(w.header(), "__u64 hdr_size;", "__u32 hdr_size;")
+		}, false, []string{"different: QuerySCQ is a structure of 4 bytes"}},
+		{"query itself grown", func(w *world) {
+			w.edit(w.header(), "__u64 next_entry;", "__u64 next_entry; __u64 more;")
+		}, false, []string{"different: QueryHdr is a structure of 16 bytes, committed as a structure of 8 bytes"}},
 		{"liburing disagrees", func(w *world) {
 			w.edit(filepath.Join(w.liburing, "liburing/io_uring.h"), "(1U << 0)", "(1U << 4)")
 		}, false, []string{"IORING_SETUP_IOPOLL is 1 in the kernel's header, 16 in liburing's"}},

@@ -116,7 +116,7 @@ func read(cc []string, kernel, liburing string) (*input, error) {
 			all = append(all, s)
 			continue
 		}
-		if mine.Size != s.Size {
+		if mine.Size != s.Size && !s.Grows() {
 			return nil, fmt.Errorf("struct %s has %d bytes in the kernel's header, %d in liburing's", s.Name, mine.Size, s.Size)
 		}
 		for _, f := range s.Members() {

@@ -17,6 +17,7 @@ type goStruct struct {
 	Path    string // member of the C structure that this is, for a nested one without a tag
 	Base    int64  // offset of Path
 	Size    int64
+	Grows   bool // see cabi.Struct.Grows
 	Fields  []goField
 	Views   []view
 	Trailer string
@@ -83,7 +84,7 @@ func buildStructs(all []*cabi.Struct) ([]goStruct, error) {
 		if s.Union {
 			return nil, fmt.Errorf("union %s: no rule for a union with a tag", s.Name)
 		}
-		if err := b.add(s, goStruct{Name: typeName(s.Name), C: s.Name, Doc: structDocs[s.Name], Trailer: trailers[s.Name]}); err != nil {
+		if err := b.add(s, goStruct{Name: typeName(s.Name), C: s.Name, Grows: s.Grows(), Doc: structDocs[s.Name], Trailer: trailers[s.Name]}); err != nil {
 			return nil, err
 		}
 	}

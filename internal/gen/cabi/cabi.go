@@ -123,6 +123,13 @@ func (s *Struct) Lookup(name string) (Field, bool) {
 	return all[i], true
 }
 
+// Grows tells whether the kernel may add members at the end, because the caller
+// says how long the structure is that it knows: the answers to queries. Of two
+// headers one may have the longer.
+func (s *Struct) Grows() bool {
+	return strings.HasPrefix(s.Name, "io_uring_query_") && s.Name != "io_uring_query_hdr"
+}
+
 // Members lists all members with a name, looking through anonymous structures
 // and unions. Offsets are from the start of s.
 func (s *Struct) Members() []Field {
