@@ -344,16 +344,17 @@ func (r *Ring) SubmitWait(w Wait) (int, error) {
 	r.handOver()
 	offered := r.pending
 	w.Flags |= sys.IORING_ENTER_GETEVENTS
-	var start time.Time
-	if !w.Plain() {
-		start = time.Now()
+	if w.Timeout|w.MinTimeout != 0 {
+		start := time.Now()
+		n, err := r.b.Submit(w)
+		return r.finish(w, start, offered, n, err)
 	}
 	n, err := r.b.Submit(w)
-	r.took(n)
-	if err == nil && n == offered && (w.N == 0 || r.b.Ready() >= min(int(w.N), r.cqEntries)) {
-		return n, nil // the common end, and the only one that must be fast
+	if err != nil || n != offered || r.rewind || w.N != 0 && r.b.Ready() < min(int(w.N), r.cqEntries) {
+		return r.finish(w, time.Time{}, offered, n, err)
 	}
-	return r.finish(&w, start, offered, n, err)
+	r.pending = 0 // the common end, and the only one that must be fast
+	return n, nil
 }
 
 // took notes that the kernel took n entries.
@@ -366,10 +367,11 @@ func (r *Ring) took(n int) {
 }
 
 // finish decides what a first attempt came to, and goes on waiting if it must.
-func (r *Ring) finish(w *Wait, start time.Time, offered, n int, err error) (int, error) {
+func (r *Ring) finish(w Wait, start time.Time, offered, n int, err error) (int, error) {
+	r.took(n)
 	for err == sys.ErrInterrupted && n < offered && w.Sigmask == nil {
 		// A signal came before the kernel took anything.
-		n, err = r.b.Submit(*w)
+		n, err = r.b.Submit(w)
 		r.took(n)
 	}
 	if n < offered && !r.sqpoll || w.N == 0 {
@@ -406,11 +408,11 @@ func (r *Ring) Wait(w Wait) error {
 		}
 		return err
 	}
-	return r.await(&w, start, err)
+	return r.await(w, start, err)
 }
 
 // await goes on until the wait is over; err is what the last attempt came to.
-func (r *Ring) await(w *Wait, start time.Time, err error) error {
+func (r *Ring) await(w Wait, start time.Time, err error) error {
 	need := min(int(w.N), r.cqEntries)
 	for {
 		if err != nil && err != sys.ErrInterrupted && err != os.ErrDeadlineExceeded {
@@ -420,7 +422,7 @@ func (r *Ring) await(w *Wait, start time.Time, err error) error {
 		if ready >= need {
 			return nil
 		}
-		again := *w
+		again := w
 		if w.Timeout > 0 || w.MinTimeout > 0 {
 			passed := time.Since(start)
 			if w.MinTimeout > 0 && passed >= w.MinTimeout {
