@@ -431,13 +431,22 @@ func (r *Ring) await(w Wait, start time.Time, err error) error {
 				}
 				again.N, need = 1, 1
 			}
-			if w.Timeout > 0 && passed >= w.Timeout {
+			switch {
+			case w.Timeout == 0:
+			case w.Flags&sys.IORING_ENTER_ABS_TIMER != 0:
+				// Only the kernel knows the clock, and it has told.
+				if err == os.ErrDeadlineExceeded {
+					return err
+				}
+			case passed >= w.Timeout:
 				return os.ErrDeadlineExceeded
-			}
-			if w.Timeout > 0 {
+			default:
 				again.Timeout -= passed
 			}
 			again.MinTimeout = max(0, again.MinTimeout-passed)
+		}
+		if w.Flags&sys.IORING_ENTER_EXT_ARG_REG != 0 && err == os.ErrDeadlineExceeded {
+			return err
 		}
 		if w.Sigmask != nil {
 			// Nothing else ends a wait early.

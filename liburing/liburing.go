@@ -299,6 +299,13 @@ func (r *Ring) argue(w *sys.Wait, a *C.struct_uring_arg) (how C.uint, err error)
 		}
 		how |= C.URING_NO_IOWAIT
 	}
+	if w.Flags&sys.IORING_ENTER_EXT_ARG_REG != 0 {
+		how |= C.URING_REGISTERED
+		a.reg = C.uint(w.Reg)
+	}
+	if w.Flags&sys.IORING_ENTER_ABS_TIMER != 0 {
+		how |= C.URING_ABSOLUTE
+	}
 	if w.Timeout > 0 {
 		how |= C.URING_TIMED
 		a.ts.tv_sec = C.longlong(w.Timeout / time.Second)

@@ -179,6 +179,42 @@ static struct __kernel_timespec *bound(struct uring_arg *a, unsigned how)
 	return &a->ts;
 }
 
+/*
+ * Waits that the library has no function for, or only one that also submits: an
+ * absolute timeout, and a registered wait on the completion side. Values of the
+ * kernel's, for headers that do not have them yet.
+ */
+static int enter(struct uring_ring *h, const struct uring_arg *a,
+		 unsigned wait_nr, unsigned how)
+{
+	struct io_uring *ring = &h->ring;
+	unsigned flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
+	struct io_uring_getevents_arg arg = {
+		.sigmask = how & URING_MASKED ? (uintptr_t)a->mask : 0,
+		.sigmask_sz = 8,
+		.ts = how & URING_TIMED ? (uintptr_t)&a->ts : 0,
+	};
+
+	if (how & URING_MINIMUM)
+#if URING_HEADER(2, 8)
+		arg.min_wait_usec = a->min_usec;
+#else
+		arg.pad = a->min_usec; /* the same field, before it had its name */
+#endif
+	if (h->bound)
+		flags |= IORING_ENTER_REGISTERED_RING;
+	if (how & URING_NO_IOWAIT)
+		flags |= 1U << 7; /* IORING_ENTER_NO_IOWAIT */
+	if (how & URING_REGISTERED)
+		return io_uring_enter2(ring->enter_ring_fd, 0, wait_nr,
+				       flags | 1U << 6, /* EXT_ARG_REG */
+				       (void *)(uintptr_t)(a->reg * 64UL), 64);
+	if (how & URING_ABSOLUTE)
+		flags |= 1U << 5; /* IORING_ENTER_ABS_TIMER */
+	return io_uring_enter2(ring->enter_ring_fd, 0, wait_nr, flags,
+			       (void *)&arg, sizeof(arg));
+}
+
 static int wait_for(struct uring_ring *h, struct uring_arg *a, unsigned wait_nr,
 		    unsigned how);
 
@@ -193,10 +229,12 @@ static int submit_with_arg(struct uring_ring *h, unsigned wait_nr, unsigned how)
 
 	/*
 	 * In two steps where one will not do: without EXT_ARG the library would
-	 * take an entry of the queue for the timeout, and with SQ_REWIND the
-	 * queue does not tell afterwards how many entries were taken.
+	 * take an entry of the queue for the timeout, with SQ_REWIND the queue
+	 * does not tell afterwards how many entries were taken, and the rest is
+	 * not the library's.
 	 */
-	if (!(ring->features & IORING_FEAT_EXT_ARG) || ring->flags & REWIND) {
+	if (!(ring->features & IORING_FEAT_EXT_ARG) || ring->flags & REWIND ||
+	    how & (URING_ABSOLUTE | URING_REGISTERED)) {
 		ret = io_uring_submit(ring);
 		if (ret < 0 || (unsigned)ret < before)
 			return ret;
@@ -235,7 +273,8 @@ int uring_submit(uintptr_t at, unsigned staged, unsigned wait_nr, unsigned how)
 	h->moved = move(h, staged);
 	if (how & URING_NO_IOWAIT)
 		set_iowait(h, false);
-	if (wait_nr && how & (URING_TIMED | URING_MASKED | URING_MINIMUM))
+	if (wait_nr && how & (URING_TIMED | URING_MASKED | URING_MINIMUM |
+			      URING_REGISTERED))
 		ret = submit_with_arg(h, wait_nr, how);
 	else if (wait_nr)
 		ret = io_uring_submit_and_wait(ring, wait_nr);
@@ -268,6 +307,8 @@ static int wait_for(struct uring_ring *h, struct uring_arg *a, unsigned wait_nr,
 		    (ring->flags & (IORING_SETUP_IOPOLL | IORING_SETUP_SQPOLL)) ==
 			    IORING_SETUP_IOPOLL)
 			ret = io_uring_get_events(ring);
+	} else if (how & (URING_ABSOLUTE | URING_REGISTERED)) {
+		ret = enter(h, a, wait_nr, how);
 	} else if (how & URING_MINIMUM) {
 #if URING_HEADER(2, 8)
 		ret = MAYBE(io_uring_wait_cqes_min_timeout) ?

@@ -44,7 +44,9 @@ enum {
 	URING_MASKED = 4,    /* mask replaces the signal mask */
 	URING_MINIMUM = 8,   /* after min_usec one completion suffices */
 	URING_NO_IOWAIT = 16,
-	URING_COPY = 32, /* copy completions out, without consuming them */
+	URING_COPY = 32,     /* copy completions out, without consuming them */
+	URING_ABSOLUTE = 64, /* ts is a point in time */
+	URING_REGISTERED = 128, /* the wait at index reg of the registered ones */
 };
 
 /* Completions that a submission brings along. */
@@ -72,6 +74,7 @@ struct uring_ring {
 		struct __kernel_timespec ts;
 		uint64_t mask[16]; /* a sigset_t's size; the kernel reads 8 bytes */
 		unsigned min_usec;
+		unsigned reg;
 	} submit_arg, wait_arg;
 
 	/* The thread that registered the descriptor. */

@@ -157,6 +157,9 @@ func (r *Ring) enterArg(a *waitArg, submit uint32, w *sys.Wait, flags sys.EnterF
 		return r.pace.enter(r, submit, 0, flags)
 	}
 	flags |= sys.IORING_ENTER_GETEVENTS
+	if w.Flags&sys.IORING_ENTER_EXT_ARG_REG != 0 {
+		return enterRegistered(r.enterFd, submit, w, flags)
+	}
 	if r.params.Features&sys.IORING_FEAT_EXT_ARG == 0 {
 		return a.enterMasked(r.enterFd, submit, w, flags)
 	}

@@ -58,8 +58,19 @@ func (a *waitArg) enterTimed(fd int, submit uint32, w *sys.Wait, flags sys.Enter
 		a.arg.Sigmask = uint64(uintptr(unsafe.Pointer(&a.mask)))
 		a.arg.SigmaskSz = uint32(unsafe.Sizeof(a.mask))
 	}
+	flags |= w.Flags&sys.IORING_ENTER_ABS_TIMER | sys.IORING_ENTER_EXT_ARG
 	r, _, errno := syscall.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(fd), uintptr(submit), uintptr(w.N),
-		uintptr(flags|sys.IORING_ENTER_EXT_ARG), uintptr(unsafe.Pointer(&a.arg)), unsafe.Sizeof(a.arg))
+		uintptr(flags), uintptr(unsafe.Pointer(&a.arg)), unsafe.Sizeof(a.arg))
+	return uint32(r), errno
+}
+
+// enterRegistered enters with a registered wait: the argument is its offset in
+// the registered region.
+func enterRegistered(fd int, submit uint32, w *sys.Wait, flags sys.EnterFlags) (uint32, syscall.Errno) {
+	const size = unsafe.Sizeof(sys.RegWait{})
+	flags |= sys.IORING_ENTER_EXT_ARG | sys.IORING_ENTER_EXT_ARG_REG
+	r, _, errno := syscall.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(fd), uintptr(submit), uintptr(w.N),
+		uintptr(flags), uintptr(w.Reg)*size, size)
 	return uint32(r), errno
 }
 

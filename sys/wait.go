@@ -32,14 +32,23 @@ type Wait struct {
 	// signal shortens a wait.
 	Sigmask *Sigset
 
-	// Flags are bits for io_uring_enter(2) that the fields above do not express:
-	// IORING_ENTER_GETEVENTS looks for completions even when N is 0, and
+	// Reg is the index of a registered wait, with IORING_ENTER_EXT_ARG_REG in
+	// Flags (Linux 6.13). The kernel then takes timeout, minimum and signal mask
+	// from there, and the fields above must be zero. A signal does not end such
+	// a wait: it starts the registered timeout anew.
+	Reg uint32
+
+	// Flags are bits for io_uring_enter(2) that the fields above do not express.
+	// IORING_ENTER_GETEVENTS looks for completions even when N is 0.
 	// IORING_ENTER_NO_IOWAIT (Linux 6.15) keeps a wait from counting as I/O wait.
+	// With IORING_ENTER_ABS_TIMER (Linux 6.12) Timeout is a point in time, counted
+	// on the ring's clock (CLOCK_MONOTONIC unless another was registered).
+	// IORING_ENTER_EXT_ARG_REG makes Reg count.
 	Flags EnterFlags
 }
 
 // waitFlags are the bits that Wait.Flags may hold.
-const waitFlags = IORING_ENTER_GETEVENTS | IORING_ENTER_NO_IOWAIT
+const waitFlags = IORING_ENTER_GETEVENTS | IORING_ENTER_NO_IOWAIT | IORING_ENTER_ABS_TIMER | IORING_ENTER_EXT_ARG_REG
 
 // A Sigset is the kernel's set of 64 signals; bit n-1 stands for signal n.
 type Sigset uint64
@@ -63,7 +72,7 @@ func (s Sigset) Has(sig syscall.Signal) bool {
 
 // Plain reports whether the wait needs no argument beside N.
 func (w *Wait) Plain() bool {
-	return w.Timeout|w.MinTimeout == 0 && w.Sigmask == nil
+	return w.Timeout|w.MinTimeout == 0 && w.Sigmask == nil && w.Flags&IORING_ENTER_EXT_ARG_REG == 0
 }
 
 // Check tells what is wrong with the wait on a ring with these features: a
@@ -86,6 +95,12 @@ func (w *Wait) check(features FeatFlags) error {
 		return fmt.Errorf("uring: Wait.MinTimeout is %v, above the kernel's limit of %v: %w", w.MinTimeout, math.MaxUint32*time.Microsecond, syscall.EINVAL)
 	case w.Flags&^waitFlags != 0:
 		return fmt.Errorf("uring: Wait.Flags has %v, which a Wait cannot carry: %w", w.Flags&^waitFlags, syscall.EINVAL)
+	case w.Flags&IORING_ENTER_EXT_ARG_REG != 0 && (w.Timeout != 0 || w.MinTimeout != 0 || w.Sigmask != nil || w.Flags&IORING_ENTER_ABS_TIMER != 0):
+		return fmt.Errorf("uring: a registered wait (Wait.Reg) beside Timeout, MinTimeout, Sigmask or IORING_ENTER_ABS_TIMER, which it has of its own: %w", syscall.EINVAL)
+	case w.Flags&IORING_ENTER_EXT_ARG_REG != 0 && w.Reg > math.MaxInt32:
+		return fmt.Errorf("uring: Wait.Reg is %d, above any registered wait: %w", w.Reg, syscall.EINVAL)
+	case w.Flags&IORING_ENTER_ABS_TIMER != 0 && w.Timeout == 0:
+		return fmt.Errorf("uring: IORING_ENTER_ABS_TIMER without a Timeout to be absolute: %w", syscall.EINVAL)
 	case w.Timeout > 0 && features&IORING_FEAT_EXT_ARG == 0:
 		return fmt.Errorf("uring: a wait with Timeout needs IORING_FEAT_EXT_ARG (Linux 5.11), which this kernel lacks: %w", errors.ErrUnsupported)
 	case w.MinTimeout > 0 && features&IORING_FEAT_MIN_TIMEOUT == 0:
