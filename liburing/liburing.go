@@ -21,8 +21,8 @@
 package liburing
 
 /*
-#cgo CFLAGS: -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
-#cgo !uringstatic LDFLAGS: -luring
+#cgo CFLAGS: -D_GNU_SOURCE -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
+#cgo !uringstatic LDFLAGS: -luring -ldl
 #cgo uringstatic CFLAGS: -DURING_STATIC
 #cgo uringstatic LDFLAGS: -l:liburing.a
 #cgo noescape uring_peek

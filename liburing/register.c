@@ -9,18 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#ifdef URING_STATIC
-#define MAYBE(f) true
-#else
-#define MAYBE(f) ((f) != NULL)
-#if URING_HEADER(2, 4)
-#pragma weak io_uring_close_ring_fd
-#endif
-#if URING_HEADER(2, 9)
-#pragma weak io_uring_resize_rings
-#endif
-#endif
-
 static bool wrong_thread(const struct uring_ring *h)
 {
 	return h->bound && !pthread_equal(h->owner, pthread_self());
@@ -73,9 +61,7 @@ int uring_unregister_ring_fd(struct uring_ring *h)
 int uring_close_ring_fd(struct uring_ring *h)
 {
 #if URING_HEADER(2, 4)
-	if (!MAYBE(io_uring_close_ring_fd))
-		return URING_TOO_OLD;
-	return io_uring_close_ring_fd(&h->ring);
+	return LATER(io_uring_close_ring_fd)(&h->ring);
 #else
 	(void)h;
 	return URING_TOO_OLD;
@@ -99,14 +85,12 @@ int uring_resize(struct uring_ring *h, struct io_uring_params *p)
 
 	if (wrong_thread(h))
 		return URING_WRONG_THREAD;
-	if (!MAYBE(io_uring_resize_rings))
-		return URING_TOO_OLD;
 	/* Before the point of no return: the largest queue there is. */
 	slots = (size_t)(p->sq_entries > 32768 ? 32768 : p->sq_entries) * 2;
 	stage = calloc(slots << shift, sizeof(*stage));
 	if (!stage)
 		return -ENOMEM;
-	ret = io_uring_resize_rings(&h->ring, p);
+	ret = LATER(io_uring_resize_rings)(&h->ring, p);
 	if (ret < 0) {
 		free(stage);
 		return p->sq_off.ring_entries && ret != -EOVERFLOW ? URING_LOST :

@@ -9,50 +9,32 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/*
- * Functions newer than liburing 2.3 are weak, so that a program built with a
- * newer header starts on an older library far enough to say so. A static
- * library is the one that was linked, and a weak reference would not pull
- * version.o out of it.
- */
-#ifdef URING_STATIC
-#define MAYBE(f) true
-#else
-#define MAYBE(f) ((f) != NULL)
-extern int io_uring_major_version(void) __attribute__((weak));
-extern int io_uring_minor_version(void) __attribute__((weak));
-#if URING_HEADER(2, 5)
-#pragma weak io_uring_queue_init_mem
-#endif
-#if URING_HEADER(2, 8)
-#pragma weak io_uring_submit_and_wait_min_timeout
-#pragma weak io_uring_wait_cqes_min_timeout
-#endif
-#if URING_HEADER(2, 10)
-#pragma weak io_uring_set_iowait
-#endif
-#endif
-
 #ifdef IORING_SETUP_SQ_REWIND
 #define REWIND IORING_SETUP_SQ_REWIND
 #else
 #define REWIND 0
 #endif
 
+/* Not in the header of 2.3, which may meet a newer library. */
+#if !URING_HEADER(2, 4)
+int io_uring_major_version(void);
+int io_uring_minor_version(void);
+#endif
+
 int uring_library(int *major, int *minor)
 {
-#if defined(URING_STATIC) && !URING_HEADER(2, 4)
+#if !defined(URING_STATIC) || URING_HEADER(2, 4)
+	__typeof__(&io_uring_major_version) first = LATER(io_uring_major_version);
+	__typeof__(&io_uring_minor_version) second = LATER(io_uring_minor_version);
+
+	if (first && second) {
+		*major = first();
+		*minor = second();
+		return 1;
+	}
+#endif
 	*major = *minor = 0;
 	return 0;
-#else
-	if (!MAYBE(io_uring_major_version) || !MAYBE(io_uring_minor_version)) {
-		*major = *minor = 0;
-		return 0;
-	}
-	*major = io_uring_major_version();
-	*minor = io_uring_minor_version();
-	return 1;
-#endif
 }
 
 static unsigned sqe_shift(const struct io_uring *ring)
@@ -70,7 +52,8 @@ int uring_open(struct uring_ring **out, unsigned entries,
 		return -ENOMEM;
 	if (mem) {
 #if URING_HEADER(2, 5)
-		ret = io_uring_queue_init_mem(entries, &h->ring, p, mem, size);
+		ret = LATER(io_uring_queue_init_mem)(entries, &h->ring, p, mem,
+						     size);
 		used = ret;
 #else
 		(void)size;
@@ -157,8 +140,7 @@ static void copy_out(struct uring_ring *h)
 static void set_iowait(struct uring_ring *h, bool on)
 {
 #if URING_HEADER(2, 10)
-	if (MAYBE(io_uring_set_iowait))
-		io_uring_set_iowait(&h->ring, on);
+	LATER(io_uring_set_iowait)(&h->ring, on);
 #else
 	(void)h;
 	(void)on;
@@ -243,9 +225,7 @@ static int submit_with_arg(struct uring_ring *h, unsigned wait_nr, unsigned how)
 	}
 	if (how & URING_MINIMUM) {
 #if URING_HEADER(2, 8)
-		if (!MAYBE(io_uring_submit_and_wait_min_timeout))
-			return URING_TOO_OLD;
-		ret = io_uring_submit_and_wait_min_timeout(
+		ret = LATER(io_uring_submit_and_wait_min_timeout)(
 			ring, &cqe, wait_nr, bound(a, how), a->min_usec, mask);
 #else
 		return URING_TOO_OLD;
@@ -311,11 +291,8 @@ static int wait_for(struct uring_ring *h, struct uring_arg *a, unsigned wait_nr,
 		ret = enter(h, a, wait_nr, how);
 	} else if (how & URING_MINIMUM) {
 #if URING_HEADER(2, 8)
-		ret = MAYBE(io_uring_wait_cqes_min_timeout) ?
-			      io_uring_wait_cqes_min_timeout(
-				      ring, &cqe, wait_nr, bound(a, how),
-				      a->min_usec, mask) :
-			      URING_TOO_OLD;
+		ret = LATER(io_uring_wait_cqes_min_timeout)(
+			ring, &cqe, wait_nr, bound(a, how), a->min_usec, mask);
 #else
 		ret = URING_TOO_OLD;
 #endif

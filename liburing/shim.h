@@ -30,6 +30,29 @@
 	 (IO_URING_VERSION_MAJOR == (major) &&                                 \
 	  IO_URING_VERSION_MINOR >= (minor)))
 
+/*
+ * LATER(f) is the library's function f, for functions newer than liburing 2.3.
+ * It is looked up at run time: a reference of the linker's, weak or not, would
+ * make the loader refuse an older library before Go could say a word. New
+ * refuses a library older than the header, so behind it nothing is missing that
+ * the header has. A static library is the one that was linked.
+ */
+#ifdef URING_STATIC
+#define LATER(f) (f)
+#else
+#include <dlfcn.h>
+#define LATER(f)                                                               \
+	({                                                                     \
+		static __typeof__(&f) found;                                   \
+		__typeof__(&f) p = __atomic_load_n(&found, __ATOMIC_RELAXED);  \
+		if (!p) {                                                      \
+			p = (__typeof__(&f))dlsym(RTLD_DEFAULT, #f);           \
+			__atomic_store_n(&found, p, __ATOMIC_RELAXED);         \
+		}                                                              \
+		p;                                                             \
+	})
+#endif
+
 /* What a call answers when it came from the wrong thread. */
 #define URING_WRONG_THREAD INT32_MIN
 /* What a call answers when this build's liburing is too old for it. */
