@@ -1,0 +1,141 @@
+// The prep functions of liburing, each with its arguments taken from an array of
+// integers: a[i] as a number, which C converts to the parameter's type, P(i) as
+// an address. prep.c includes this list twice, with two meanings of CALL. A
+// function is listed under the version of liburing that brought it, so that what
+// an older header lacks is known to be missing instead of failing to compile.
+
+#define PREP(name, ...) CALL(io_uring_prep_##name, io_uring_prep_##name(s, ##__VA_ARGS__))
+
+CALL(io_uring_prep_rw, io_uring_prep_rw(a[0], s, a[1], P(2), a[3], a[4]))
+PREP(nop)
+PREP(readv, a[0], P(1), a[2], a[3])
+PREP(readv2, a[0], P(1), a[2], a[3], a[4])
+PREP(writev, a[0], P(1), a[2], a[3])
+PREP(writev2, a[0], P(1), a[2], a[3], a[4])
+PREP(fsync, a[0], a[1])
+PREP(read_fixed, a[0], P(1), a[2], a[3], a[4])
+PREP(write_fixed, a[0], P(1), a[2], a[3], a[4])
+PREP(poll_add, a[0], a[1])
+PREP(poll_multishot, a[0], a[1])
+PREP(poll_remove, a[0])
+PREP(poll_update, a[0], a[1], a[2], a[3])
+PREP(sync_file_range, a[0], a[1], a[2], a[3])
+PREP(sendmsg, a[0], P(1), a[2])
+PREP(recvmsg, a[0], P(1), a[2])
+PREP(recvmsg_multishot, a[0], P(1), a[2])
+PREP(timeout, P(0), a[1], a[2])
+PREP(timeout_remove, a[0], a[1])
+PREP(timeout_update, P(0), a[1], a[2])
+PREP(accept, a[0], P(1), P(2), a[3])
+PREP(accept_direct, a[0], P(1), P(2), a[3], a[4])
+PREP(multishot_accept, a[0], P(1), P(2), a[3])
+PREP(multishot_accept_direct, a[0], P(1), P(2), a[3])
+PREP(cancel, P(0), a[1])
+PREP(cancel64, a[0], a[1])
+PREP(cancel_fd, a[0], a[1])
+PREP(link_timeout, P(0), a[1])
+PREP(connect, a[0], P(1), a[2])
+PREP(fallocate, a[0], a[1], a[2], a[3])
+PREP(openat, a[0], P(1), a[2], a[3])
+PREP(openat_direct, a[0], P(1), a[2], a[3], a[4])
+PREP(close, a[0])
+PREP(close_direct, a[0])
+PREP(files_update, P(0), a[1], a[2])
+PREP(statx, a[0], P(1), a[2], a[3], P(4))
+PREP(read, a[0], P(1), a[2], a[3])
+PREP(write, a[0], P(1), a[2], a[3])
+PREP(fadvise, a[0], a[1], a[2], a[3])
+PREP(madvise, P(0), a[1], a[2])
+PREP(send, a[0], P(1), a[2], a[3])
+PREP(send_set_addr, P(0), a[1])
+PREP(recv, a[0], P(1), a[2], a[3])
+PREP(recv_multishot, a[0], P(1), a[2], a[3])
+PREP(openat2, a[0], P(1), P(2))
+PREP(openat2_direct, a[0], P(1), P(2), a[3])
+PREP(epoll_ctl, a[0], a[1], a[2], P(3))
+PREP(splice, a[0], a[1], a[2], a[3], a[4], a[5])
+PREP(provide_buffers, P(0), a[1], a[2], a[3], a[4])
+PREP(remove_buffers, a[0], a[1])
+PREP(tee, a[0], a[1], a[2], a[3])
+PREP(shutdown, a[0], a[1])
+PREP(rename, P(0), P(1))
+PREP(renameat, a[0], P(1), a[2], P(3), a[4])
+PREP(unlink, P(0), a[1])
+PREP(unlinkat, a[0], P(1), a[2])
+PREP(mkdir, P(0), a[1])
+PREP(mkdirat, a[0], P(1), a[2])
+PREP(symlink, P(0), P(1))
+PREP(symlinkat, P(0), a[1], P(2))
+PREP(link, P(0), P(1), a[2])
+PREP(linkat, a[0], P(1), a[2], P(3), a[4])
+PREP(msg_ring, a[0], a[1], a[2], a[3])
+PREP(fsetxattr, a[0], P(1), P(2), a[3], a[4])
+PREP(setxattr, P(0), P(1), P(2), a[3], a[4])
+PREP(fgetxattr, a[0], P(1), P(2), a[3])
+PREP(getxattr, P(0), P(1), P(2), a[3])
+PREP(socket, a[0], a[1], a[2], a[3])
+PREP(socket_direct, a[0], a[1], a[2], a[3], a[4])
+PREP(socket_direct_alloc, a[0], a[1], a[2], a[3])
+PREP(send_zc, a[0], P(1), a[2], a[3], a[4])
+PREP(send_zc_fixed, a[0], P(1), a[2], a[3], a[4], a[5])
+PREP(sendmsg_zc, a[0], P(1), a[2])
+
+#if LIBURING_AT_LEAST(2, 4)
+PREP(msg_ring_cqe_flags, a[0], a[1], a[2], a[3], a[4])
+PREP(msg_ring_fd, a[0], a[1], a[2], a[3], a[4])
+PREP(msg_ring_fd_alloc, a[0], a[1], a[2], a[3])
+PREP(sendto, a[0], P(1), a[2], a[3], P(4), a[5])
+#endif
+
+#if LIBURING_AT_LEAST(2, 5)
+PREP(cmd_sock, a[0], a[1], a[2], a[3], P(4), a[5])
+#endif
+
+#if LIBURING_AT_LEAST(2, 6)
+PREP(fixed_fd_install, a[0], a[1])
+PREP(ftruncate, a[0], a[1])
+PREP(futex_wait, P(0), a[1], a[2], a[3], a[4])
+PREP(futex_wake, P(0), a[1], a[2], a[3], a[4])
+PREP(futex_waitv, P(0), a[1], a[2])
+PREP(read_multishot, a[0], a[1], a[2], a[3])
+PREP(waitid, a[0], a[1], P(2), a[3], a[4])
+#endif
+
+#if LIBURING_AT_LEAST(2, 7)
+PREP(bind, a[0], P(1), a[2])
+PREP(listen, a[0], a[1])
+PREP(fadvise64, a[0], a[1], a[2], a[3])
+PREP(madvise64, P(0), a[1], a[2])
+PREP(send_bundle, a[0], a[1], a[2])
+#endif
+
+#if LIBURING_AT_LEAST(2, 8)
+PREP(cmd_discard, a[0], a[1], a[2])
+PREP(open, P(0), a[1], a[2])
+PREP(open_direct, P(0), a[1], a[2], a[3])
+#endif
+
+#if LIBURING_AT_LEAST(2, 10)
+PREP(epoll_wait, a[0], P(1), a[2], a[3])
+PREP(readv_fixed, a[0], P(1), a[2], a[3], a[4], a[5])
+PREP(writev_fixed, a[0], P(1), a[2], a[3], a[4], a[5])
+PREP(sendmsg_zc_fixed, a[0], P(1), a[2], a[3])
+#endif
+
+#if LIBURING_AT_LEAST(2, 12)
+PREP(pipe, P(0), a[1])
+PREP(pipe_direct, P(0), a[1], a[2])
+#endif
+
+#if LIBURING_AT_LEAST(2, 13)
+PREP(nop128)
+PREP(uring_cmd, a[0], a[1])
+PREP(uring_cmd128, a[0], a[1])
+PREP(cmd_getsockname, a[0], P(1), P(2), a[3])
+#endif
+
+#if LIBURING_AT_LEAST(2, 16)
+PREP(cmd_zone_reset_all, a[0])
+#endif
+
+#undef PREP
