@@ -1,0 +1,205 @@
+package scenario
+
+// What the kernel can do: asked of the kernel, by its own lists where it has
+// them and by trying elsewhere, never read from its version. The questions go
+// through a ring of package purego, which every build has.
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/uring-go/uring"
+	"github.com/uring-go/uring/purego"
+	"github.com/uring-go/uring/sys"
+)
+
+// needs returns what a mode needs.
+func (m Mode) needs() []Need {
+	needs := []Need{needSetup(m.Setup())}
+	if m == RingFd {
+		needs = append(needs, needRegister(sys.IORING_REGISTER_RING_FDS))
+	}
+	return needs
+}
+
+// needSetup needs a ring with these setup flags.
+func needSetup(flags sys.SetupFlags) Need {
+	what := "rings"
+	if flags != 0 {
+		what = flags.String()
+	}
+	return Need{what, func() (bool, error) {
+		r, err := purego.New(8, &sys.Params{Flags: flags})
+		if err != nil {
+			if flags != 0 && errors.Is(err, syscall.EINVAL) {
+				return false, nil
+			}
+			return false, err
+		}
+		return true, r.Close()
+	}}
+}
+
+// needFeature needs features that the kernel announces.
+func needFeature(f sys.FeatFlags) Need {
+	return Need{f.String(), func() (bool, error) {
+		r, err := purego.New(8, nil)
+		if err != nil {
+			return false, err
+		}
+		return r.Params().Features&f == f, r.Close()
+	}}
+}
+
+// needOp needs operations that the kernel's probe lists.
+func needOp(ops ...sys.Op) Need {
+	what := ""
+	for i, op := range ops {
+		if i > 0 {
+			what += ", "
+		}
+		what += op.String()
+	}
+	return Need{what, func() (bool, error) {
+		supported, err := supportedOps()
+		for _, op := range ops {
+			if !supported[op] {
+				return false, err
+			}
+		}
+		return true, err
+	}}
+}
+
+var supportedOps = sync.OnceValues(func() (map[sys.Op]bool, error) {
+	r, err := purego.New(8, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var probe struct {
+		sys.Probe
+		Ops [256]sys.ProbeOp
+	}
+	if _, err := r.Register(sys.IORING_REGISTER_PROBE, sys.PointerTo(&probe), uint32(len(probe.Ops))); err != nil {
+		return nil, err
+	}
+	supported := map[sys.Op]bool{}
+	for i := range probe.OpsLen {
+		if p := probe.Ops[i]; p.Flags&sys.IO_URING_OP_SUPPORTED != 0 {
+			supported[p.Op] = true
+		}
+	}
+	return supported, nil
+})
+
+// needRegister needs operations of io_uring_register(2). Each is called in a way
+// that does nothing; a kernel that does not know it answers EINVAL, which such a
+// call gives for no other reason.
+func needRegister(ops ...sys.RegisterOp) Need {
+	what := ""
+	for i, op := range ops {
+		if i > 0 {
+			what += ", "
+		}
+		what += op.String()
+	}
+	return Need{what, func() (bool, error) {
+		for _, op := range ops {
+			try, ok := registerTrials[op]
+			if !ok {
+				return false, fmt.Errorf("no trial for %v", op)
+			}
+			r, err := purego.New(8, &sys.Params{Flags: try.setup})
+			if err != nil {
+				return false, err
+			}
+			err = try.call(r)
+			r.Close()
+			if errors.Is(err, syscall.EINVAL) {
+				return false, nil
+			}
+		}
+		return true, nil
+	}}
+}
+
+type trial struct {
+	setup sys.SetupFlags
+	call  func(r *purego.Ring) error
+}
+
+// registers is a trial that makes one call; what it answers besides EINVAL does
+// not matter.
+func registers[T any](op sys.RegisterOp, arg T, n uint32) trial {
+	return trial{call: func(r *purego.Ring) error {
+		_, err := r.Register(op, sys.PointerTo(&arg), n)
+		return err
+	}}
+}
+
+// registerTrials has one for every operation that a scenario needs by name.
+var registerTrials = map[sys.RegisterOp]trial{
+	sys.IORING_REGISTER_RING_FDS: {call: (*purego.Ring).RegisterRingFd},
+	// A ring without files to cancel requests of: ENOENT.
+	sys.IORING_REGISTER_SYNC_CANCEL: registers(sys.IORING_REGISTER_SYNC_CANCEL,
+		sys.SyncCancelReg{Addr: 1, Fd: -1, Timeout: sys.Timespec{Sec: -1, Nsec: -1}}, 1),
+	// A source that is no ring: EBADF.
+	sys.IORING_REGISTER_CLONE_BUFFERS: registers(sys.IORING_REGISTER_CLONE_BUFFERS,
+		sys.CloneBuffers{SrcFd: 1<<31 - 1}, 1),
+	sys.IORING_REGISTER_SEND_MSG_RING: registers(sys.IORING_REGISTER_SEND_MSG_RING,
+		sys.SQE{Opcode: sys.IORING_OP_MSG_RING, Fd: -1}, 1),
+}
+
+// needRequest needs a request that may complete in any way but with one of the
+// errors, by which a kernel says that it does not know it.
+func needRequest(what string, setup sys.SetupFlags, prepare func(*sys.SQE), unknown ...syscall.Errno) Need {
+	return Need{what, func() (bool, error) {
+		b, err := purego.New(8, &sys.Params{Flags: setup})
+		if err != nil {
+			return false, err
+		}
+		r := uring.NewRing(b)
+		defer r.Close()
+		prepare(r.GetSQE())
+		if _, err := r.SubmitWait(uring.Wait{N: 1}); err != nil {
+			return false, err
+		}
+		for c := range r.Completions() {
+			for _, e := range unknown {
+				if c.Res == -int32(e) {
+					return false, nil
+				}
+			}
+		}
+		return true, nil
+	}}
+}
+
+// needLoopback needs IPv4 on the loopback interface.
+var needLoopback = Need{"loopback interface", func() (bool, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false, nil
+	}
+	defer unix.Close(fd)
+	if unix.Bind(fd, &unix.SockaddrInet4{Addr: loopback.As4()}) != nil || unix.Listen(fd, 1) != nil {
+		return false, nil
+	}
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return false, err
+	}
+	c, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false, err
+	}
+	defer unix.Close(c)
+	// With the interface down this is ENETUNREACH.
+	err = unix.Connect(c, sa)
+	return err == nil || err == unix.EINPROGRESS, nil
+}}
