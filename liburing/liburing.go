@@ -356,7 +356,7 @@ func (r *Ring) Peek(dst []sys.CQE) int {
 	if head == tail && !r.flushes() {
 		return 0
 	}
-	return int(C.uring_peek(r.handle, unsafe.Pointer(unsafe.SliceData(dst)), C.uint(min(len(dst), maxBatch)), false))
+	return int(C.uring_peek(r.handle, (*C.struct_io_uring_cqe)(unsafe.Pointer(unsafe.SliceData(dst))), C.uint(min(len(dst), maxBatch)), false))
 }
 
 // Peek32 is Peek with the second half of 32-byte completions.
@@ -368,8 +368,12 @@ func (r *Ring) Peek32(dst []sys.CQE32) int {
 	if r.Ready() == 0 && !r.flushes() {
 		return 0
 	}
-	return int(C.uring_peek(r.handle, unsafe.Pointer(unsafe.SliceData(dst)), C.uint(min(len(dst), maxBatch)), true))
+	return int(C.uring_peek(r.handle, (*C.struct_io_uring_cqe)(unsafe.Pointer(unsafe.SliceData(dst))), C.uint(min(len(dst), maxBatch)), true))
 }
+
+// The destination is passed as a pointer to a C struct without pointers, whose
+// surroundings cgo does not look at: it may lie in an object of the caller's that
+// has pointers elsewhere. It may also lie on the stack, so a number will not do.
 
 // maxBatch is more completions than any queue holds.
 const maxBatch = 1 << 20

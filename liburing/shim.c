@@ -321,12 +321,13 @@ int uring_wait(uintptr_t at, unsigned wait_nr, unsigned how)
  * Copies up to n completions to dst, 16 bytes each or 32 with extra, and
  * consumes them. The kernel is entered at most once, and only for the first.
  */
-unsigned uring_peek(uintptr_t at, void *dst, unsigned n, bool extra)
+unsigned uring_peek(uintptr_t at, struct io_uring_cqe *dst, unsigned n,
+		    bool extra)
 {
 	struct uring_ring *h = (struct uring_ring *)at;
 	struct io_uring *ring = &h->ring;
 	struct io_uring_cqe *cqes[64];
-	unsigned char *to = dst;
+	unsigned char *to = (unsigned char *)dst;
 	unsigned got = 0, batch, want, i;
 
 	h->copied = 0;

@@ -123,7 +123,8 @@ int uring_close(struct uring_ring *h);
 int uring_submit(uintptr_t ring, unsigned staged, unsigned wait_nr,
 		 unsigned how);
 int uring_wait(uintptr_t ring, unsigned wait_nr, unsigned how);
-unsigned uring_peek(uintptr_t ring, void *dst, unsigned n, bool extra);
+unsigned uring_peek(uintptr_t ring, struct io_uring_cqe *dst, unsigned n,
+		    bool extra);
 void uring_status(struct uring_ring *h, struct uring_status *out);
 
 int uring_register(struct uring_ring *h, unsigned op, uintptr_t arg, unsigned n);
