@@ -145,7 +145,10 @@ func (r *Ring) Resize(entries uint32, p *sys.Params) error {
 		return fmt.Errorf("uring: %d entries wait to be submitted and do not fit a queue of %d: %w", r.sq.ready(), want, syscall.EOVERFLOW)
 	}
 	p.SQOff, p.CQOff = sys.SQRingOffsets{}, sys.CQRingOffsets{}
-	if _, errno := r.register(sys.IORING_REGISTER_RESIZE_RINGS, sys.PointerTo(p), 1); errno != 0 {
+	flags := p.Flags
+	_, errno := r.register(sys.IORING_REGISTER_RESIZE_RINGS, sys.PointerTo(p), 1)
+	p.Flags = flags // the kernel adds the ring's own, which it would refuse next time
+	if errno != 0 {
 		return sys.RegisterError(sys.IORING_REGISTER_RESIZE_RINGS, errno)
 	}
 	next := *r

@@ -118,7 +118,6 @@ func (r *Ring) attach() error {
 		shift:   shift(sys.IORING_SETUP_SQE128),
 		rewind:  p.Flags&sys.IORING_SETUP_SQ_REWIND != 0,
 		sqpoll:  p.Flags&sys.IORING_SETUP_SQPOLL != 0,
-		zeroed:  p.SQEntries,
 	}
 	r.cq = cq{
 		entries: p.CQEntries,
@@ -179,7 +178,10 @@ func (r *Ring) attach() error {
 	}
 	r.sq.local = r.sq.tail.Load()
 	r.sq.shared = r.sq.local
-	r.sq.zeroed = r.sq.local + r.sq.entries
+	r.sq.zeroed = r.sq.local
+	if p.Flags&sys.IORING_SETUP_NO_MMAP == 0 {
+		r.sq.zeroed += r.sq.entries // the kernel's memory comes zeroed, the caller's as it was
+	}
 	r.polls = p.Flags&(sys.IORING_SETUP_IOPOLL|sys.IORING_SETUP_SQPOLL) == sys.IORING_SETUP_IOPOLL
 	return err
 }
