@@ -267,11 +267,12 @@ func (s *SQE) PrepOpenDirect(path *byte, flags int, mode, fileIndex uint32) {
 	s.PrepOpenatDirect(unix.AT_FDCWD, path, flags, mode, fileIndex)
 }
 
-// PrepOpenat opens path, which ends with a zero byte, relative to the directory
-// dfd, AT_FDCWD for the working directory. flags are those of open(2); give
-// O_CLOEXEC unless a child is to inherit it, and O_LARGEFILE on a 32-bit
-// machine. mode holds the permission bits of a file that this creates. path
-// must stay reachable until the CQE. The result is the descriptor.
+// PrepOpenat opens path, which ends with a zero byte (unix.BytePtrFromString
+// makes one), relative to the directory dfd, AT_FDCWD for the working directory.
+// flags are those of open(2); give O_CLOEXEC unless a child is to inherit it,
+// and O_LARGEFILE on a 32-bit machine. mode holds the permission bits of a file
+// that this creates. path must stay reachable until the CQE. The result is the
+// descriptor.
 //
 // liburing: io_uring_prep_openat   kernel: 5.6
 func (s *SQE) PrepOpenat(dfd int, path *byte, flags int, mode uint32) {
