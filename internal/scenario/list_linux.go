@@ -6,5 +6,13 @@ func groups() [][]Scenario {
 		queueScenarios(),
 		chainScenarios(),
 		timeoutScenarios(),
+		pollScenarios(),
+		cancelScenarios(),
+		fileScenarios(),
+		fixedScenarios(),
+		bufferScenarios(),
+		netScenarios(),
+		ringScenarios(),
+		futexScenarios(),
 	}
 }

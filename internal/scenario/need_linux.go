@@ -7,6 +7,7 @@ package scenario
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -57,14 +58,7 @@ func needFeature(f sys.FeatFlags) Need {
 
 // needOp needs operations that the kernel's probe lists.
 func needOp(ops ...sys.Op) Need {
-	what := ""
-	for i, op := range ops {
-		if i > 0 {
-			what += ", "
-		}
-		what += op.String()
-	}
-	return Need{what, func() (bool, error) {
+	return Need{names(ops), func() (bool, error) {
 		supported, err := supportedOps()
 		for _, op := range ops {
 			if !supported[op] {
@@ -73,6 +67,15 @@ func needOp(ops ...sys.Op) Need {
 		}
 		return true, err
 	}}
+}
+
+// names writes operations as a sentence has them.
+func names[T fmt.Stringer](ops []T) string {
+	all := make([]string, len(ops))
+	for i, op := range ops {
+		all[i] = op.String()
+	}
+	return strings.Join(all, " or ")
 }
 
 var supportedOps = sync.OnceValues(func() (map[sys.Op]bool, error) {
@@ -101,58 +104,70 @@ var supportedOps = sync.OnceValues(func() (map[sys.Op]bool, error) {
 // that does nothing; a kernel that does not know it answers EINVAL, which such a
 // call gives for no other reason.
 func needRegister(ops ...sys.RegisterOp) Need {
-	what := ""
-	for i, op := range ops {
-		if i > 0 {
-			what += ", "
-		}
-		what += op.String()
-	}
-	return Need{what, func() (bool, error) {
+	return Need{names(ops), func() (bool, error) {
 		for _, op := range ops {
 			try, ok := registerTrials[op]
 			if !ok {
 				return false, fmt.Errorf("no trial for %v", op)
 			}
-			r, err := purego.New(8, &sys.Params{Flags: try.setup})
-			if err != nil {
+			if known, err := tryRegister(try); !known {
 				return false, err
-			}
-			err = try.call(r)
-			r.Close()
-			if errors.Is(err, syscall.EINVAL) {
-				return false, nil
 			}
 		}
 		return true, nil
 	}}
 }
 
-type trial struct {
-	setup sys.SetupFlags
-	call  func(r *purego.Ring) error
+// A trial calls for a registration in a way that EINVAL can only mean that the
+// kernel does not know it.
+type trial func(r *purego.Ring) error
+
+func tryRegister(try trial) (known bool, err error) {
+	r, err := purego.New(8, nil)
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	return !errors.Is(try(r), syscall.EINVAL), nil
 }
 
 // registers is a trial that makes one call; what it answers besides EINVAL does
 // not matter.
 func registers[T any](op sys.RegisterOp, arg T, n uint32) trial {
-	return trial{call: func(r *purego.Ring) error {
+	return func(r *purego.Ring) error {
 		_, err := r.Register(op, sys.PointerTo(&arg), n)
 		return err
-	}}
+	}
 }
 
 // registerTrials has one for every operation that a scenario needs by name.
 var registerTrials = map[sys.RegisterOp]trial{
-	sys.IORING_REGISTER_RING_FDS: {call: (*purego.Ring).RegisterRingFd},
+	sys.IORING_REGISTER_RING_FDS: (*purego.Ring).RegisterRingFd,
 	// A ring without files to cancel requests of: ENOENT.
 	sys.IORING_REGISTER_SYNC_CANCEL: registers(sys.IORING_REGISTER_SYNC_CANCEL,
 		sys.SyncCancelReg{Addr: 1, Fd: -1, Timeout: sys.Timespec{Sec: -1, Nsec: -1}}, 1),
 	// A source that is no ring: EBADF.
 	sys.IORING_REGISTER_CLONE_BUFFERS: registers(sys.IORING_REGISTER_CLONE_BUFFERS,
 		sys.CloneBuffers{SrcFd: 1<<31 - 1}, 1),
-	sys.IORING_REGISTER_SEND_MSG_RING: registers(sys.IORING_REGISTER_SEND_MSG_RING,
-		sys.SQE{Opcode: sys.IORING_OP_MSG_RING, Fd: -1}, 1),
+	// Tables of one empty slot.
+	sys.IORING_REGISTER_FILES2: registers(sys.IORING_REGISTER_FILES2,
+		sys.RsrcRegister{Nr: 1, Flags: sys.IORING_RSRC_REGISTER_SPARSE}, sizeofRsrcRegister),
+	sys.IORING_REGISTER_BUFFERS2: registers(sys.IORING_REGISTER_BUFFERS2,
+		sys.RsrcRegister{Nr: 1, Flags: sys.IORING_RSRC_REGISTER_SPARSE}, sizeofRsrcRegister),
+	// A group that does not exist: ENOENT.
+	sys.IORING_UNREGISTER_PBUF_RING: registers(sys.IORING_UNREGISTER_PBUF_RING, sys.BufReg{Bgid: 1}, 1),
+	sys.IORING_REGISTER_PBUF_STATUS: registers(sys.IORING_REGISTER_PBUF_STATUS, sys.BufStatus{BufGroup: 1}, 1),
+	// It must be within a table.
+	sys.IORING_REGISTER_FILE_ALLOC_RANGE: func(r *purego.Ring) error {
+		empty := [1]int32{-1}
+		if _, err := r.Register(sys.IORING_REGISTER_FILES, sys.PointerTo(&empty), 1); err != nil {
+			return err
+		}
+		_, err := r.Register(sys.IORING_REGISTER_FILE_ALLOC_RANGE, sys.PointerTo(&sys.FileIndexRange{Len: 1}), 0)
+		return err
+	},
+	// Limits of 0 change nothing.
+	sys.IORING_REGISTER_IOWQ_MAX_WORKERS: registers(sys.IORING_REGISTER_IOWQ_MAX_WORKERS, [2]uint32{}, 2),
 }
 
 // needRequest needs a request that may complete in any way but with one of the

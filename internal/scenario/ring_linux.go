@@ -114,7 +114,9 @@ func (g *Ring) returned(call string, n int, err error) {
 		return
 	}
 	g.failed(call, err)
-	g.emit(call+" count", strconv.Itoa(n))
+	if n != 0 {
+		g.emit(call+" count", strconv.Itoa(n))
+	}
 }
 
 // Wait records what Wait returns.

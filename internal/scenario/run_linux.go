@@ -134,8 +134,11 @@ func (r *Run) emit(e Event) {
 	r.events = append(r.events, e)
 }
 
-// Note records something that the program looked at.
+// Note records something that the program looked at; bytes are quoted.
 func (r *Run) Note(what string, value any) {
+	if b, ok := value.([]byte); ok {
+		value = strconv.Quote(string(b))
+	}
 	r.emit(Event{Call: what, Ret: fmt.Sprint(value)})
 }
 

@@ -2,6 +2,17 @@ package scenario
 
 // Timeouts.
 
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/uring-go/uring/sys"
+)
+
+// soon is a time that a scenario waits for.
+const soon = 10 * time.Millisecond
+
 func timeoutScenarios() []Scenario {
 	return []Scenario{{
 		Name: "timeout_count",
@@ -24,5 +35,79 @@ func timeoutScenarios() []Scenario {
 			g.SQE(3).PrepTimeoutRemove(99, 0)
 			g.SubmitReap(3)
 		},
+	}, {
+		Name: "timeout_update",
+		Doc:  "A timeout can be given another time by its UserData.",
+		Run: func(r *Run) {
+			g := r.Open(8)
+			g.SQE(1).PrepTimeout(r.Time(far), 0, 0)
+			g.SQE(2).PrepTimeoutUpdate(r.Time(2*soon), 1, 0)
+			g.SQE(3).PrepTimeoutUpdate(r.Time(2*soon), 99, 0)
+			g.SubmitReap(3)
+		},
+	}, {
+		Name:  "timeout_etime_success",
+		Doc:   "A timeout that expires breaks a chain, unless ETIME_SUCCESS says that this is no failure.",
+		Needs: []Need{needTimeout(sys.IORING_TIMEOUT_ETIME_SUCCESS)},
+		Run: func(r *Run) {
+			g := r.Open(8)
+			g.SQE(1, link).PrepTimeout(r.Time(soon), 0, sys.IORING_TIMEOUT_ETIME_SUCCESS)
+			g.SQE(2).PrepNop()
+			g.SubmitReap(2)
+			g.SQE(3, link).PrepTimeout(r.Time(soon), 0, 0)
+			g.SQE(4).PrepNop()
+			g.SubmitReap(2)
+		},
+	}, {
+		Name:  "timeout_multishot",
+		Doc:   "A multishot timeout completes as often as its count says.",
+		Needs: []Need{needTimeout(sys.IORING_TIMEOUT_MULTISHOT)},
+		Run: func(r *Run) {
+			g := r.Open(8)
+			g.SQE(1).PrepTimeout(r.Time(soon), 3, sys.IORING_TIMEOUT_MULTISHOT)
+			g.SubmitReap(3)
+		},
+	}, {
+		Name: "timeout_flags",
+		Doc:  "Which clocks, flags and times a timeout accepts.",
+		Run: func(r *Run) {
+			g := r.Open(8)
+			past := r.Time(time.Nanosecond)
+			for i, c := range []struct {
+				ts    *unix.KernelTimespec
+				flags uint32
+			}{
+				{past, sys.IORING_TIMEOUT_ABS},
+				{past, sys.IORING_TIMEOUT_ABS | sys.IORING_TIMEOUT_REALTIME},
+				{past, sys.IORING_TIMEOUT_ABS | sys.IORING_TIMEOUT_BOOTTIME},
+				{past, sys.IORING_TIMEOUT_BOOTTIME | sys.IORING_TIMEOUT_REALTIME},
+				{past, 1 << 15},
+				{r.Time(-time.Second), 0},
+				{nil, 0},
+			} {
+				g.SQE(uint64(1+i)).PrepTimeout(c.ts, 0, c.flags)
+				g.SubmitReap(1)
+			}
+		},
+	}, {
+		Name: "timeout_immediate",
+		Doc:  "A time in the entry itself, where the kernel takes that.",
+		Run: func(r *Run) {
+			g := r.Open(8)
+			s := g.SQE(1)
+			s.PrepTimeout(nil, 0, sys.IORING_TIMEOUT_IMMEDIATE_ARG)
+			s.Addr = uint64(soon)
+			g.SubmitReap(1)
+		},
 	}}
+}
+
+// needTimeout needs a timeout flag.
+func needTimeout(flag uint32) Need {
+	what := map[uint32]string{
+		sys.IORING_TIMEOUT_ETIME_SUCCESS: "IORING_TIMEOUT_ETIME_SUCCESS",
+		sys.IORING_TIMEOUT_MULTISHOT:     "IORING_TIMEOUT_MULTISHOT",
+	}[flag]
+	ts := sys.KernelTimespec(time.Microsecond)
+	return needRequest(what, 0, func(s *sys.SQE) { s.PrepTimeout(&ts, 1, flag) }, unix.EINVAL)
 }
