@@ -23,7 +23,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -80,7 +79,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return openOnly(*open, stdout, stderr)
 	}
 	if o.tree == "" {
-		o.tree = filepath.Join(goroot(), "src")
+		root, err := exec.Command("go", "env", "GOROOT").Output()
+		if err != nil {
+			fmt.Fprintf(stderr, "crosscheck: go env GOROOT: %v; name a directory with -tree\n", err)
+			return 2
+		}
+		o.tree = filepath.Join(strings.TrimSpace(string(root)), "src")
 	}
 	ok, err := crosscheck(ctx, &o, stdout, stderr)
 	if err != nil {
@@ -113,15 +117,6 @@ func openOnly(name string, stdout, stderr io.Writer) int {
 	return 2
 }
 
-// goroot returns the directory of Go, of which the program itself may know
-// nothing.
-func goroot() string {
-	if out, err := exec.Command("go", "env", "GOROOT").Output(); err == nil {
-		return strings.TrimSpace(string(out))
-	}
-	return runtime.GOROOT()
-}
-
 // A result is what one backend did.
 type result struct {
 	backend backend
@@ -129,7 +124,6 @@ type result struct {
 	differ  []string // of the copy from its source
 	copied  error
 	echo    error
-	took    time.Duration // for the copy, without reading it back
 }
 
 func (r *result) equal() bool {
@@ -197,15 +191,15 @@ func crosscheck(ctx context.Context, o *options, stdout, stderr io.Writer) (ok b
 	}
 	for _, m := range missing {
 		fmt.Fprintln(stdout, m)
-		if o.both {
-			ok = false
-		}
 	}
 	switch {
 	case !ok:
-		fmt.Fprintln(stdout, "result: NOT equal, or not all that was asked for was there")
+		fmt.Fprintln(stdout, "result: NOT all equal")
+	case len(missing) > 0 && o.both:
+		fmt.Fprintf(stdout, "result: FAILED, for only %s is there and both were asked for\n", usable[0].name)
+		ok = false
 	case len(missing) > 0:
-		fmt.Fprintf(stdout, "result: equal, with %s alone\n", usable[0].name)
+		fmt.Fprintf(stdout, "result: all equal, with %s alone\n", usable[0].name)
 	default:
 		fmt.Fprintln(stdout, "result: all equal")
 	}
@@ -216,11 +210,9 @@ func crosscheck(ctx context.Context, o *options, stdout, stderr io.Writer) (ok b
 func work(ctx context.Context, res *result, src *tree, dst string, echoed int64, show *progress) {
 	name := res.backend.name
 	show.say("%s: copying %d files", name, len(src.files))
-	start := time.Now()
 	res.stats, res.copied = copyTree(ctx, res.backend, src, dst, func(files int) {
 		show.line("%s: copied %d of %d files", name, files, len(src.files))
 	})
-	res.took = time.Since(start)
 	if res.copied == nil && ctx.Err() == nil {
 		show.line("%s: reading the copy back", name)
 		var got *tree
@@ -264,7 +256,6 @@ func table(w io.Writer, src *tree, results []result, echoed int64) {
 	row("descriptors", func(r *result) string { return r.stats.descriptors() })
 	row("requests", func(r *result) string { return fmt.Sprint(r.stats.requests) })
 	row("submissions", func(r *result) string { return fmt.Sprint(r.stats.submissions) })
-	row("seconds", func(r *result) string { return fmt.Sprintf("%.1f", r.took.Seconds()) })
 	row("copy equal to source", func(r *result) string { return yes(r.copied, r.differ) })
 	row(fmt.Sprintf("%g MB echoed, equal", float64(echoed)/1e6), func(r *result) string { return yes(r.echo, nil) })
 	t.Flush()
