@@ -70,6 +70,10 @@ func (s Sigset) Has(sig syscall.Signal) bool {
 	return sig >= 1 && sig <= 64 && s&(1<<(sig-1)) != 0
 }
 
+// MaxMinTimeout is the longest Wait.MinTimeout: the kernel counts it in 32 bits
+// of microseconds.
+const MaxMinTimeout = math.MaxUint32 * time.Microsecond
+
 // Plain reports whether the wait needs no argument beside N.
 func (w *Wait) Plain() bool {
 	return w.Timeout|w.MinTimeout == 0 && w.Sigmask == nil && w.Flags&IORING_ENTER_EXT_ARG_REG == 0
@@ -91,8 +95,8 @@ func (w *Wait) check(features FeatFlags) error {
 		return fmt.Errorf("uring: Wait.Timeout is %v, below 0: %w", w.Timeout, syscall.EINVAL)
 	case w.MinTimeout < 0:
 		return fmt.Errorf("uring: Wait.MinTimeout is %v, below 0: %w", w.MinTimeout, syscall.EINVAL)
-	case w.MinTimeout > math.MaxUint32*time.Microsecond:
-		return fmt.Errorf("uring: Wait.MinTimeout is %v, above the kernel's limit of %v: %w", w.MinTimeout, math.MaxUint32*time.Microsecond, syscall.EINVAL)
+	case w.MinTimeout > MaxMinTimeout:
+		return fmt.Errorf("uring: Wait.MinTimeout is %v, above the kernel's limit of %v: %w", w.MinTimeout, MaxMinTimeout, syscall.EINVAL)
 	case w.Flags&^waitFlags != 0:
 		return fmt.Errorf("uring: Wait.Flags has %v, which a Wait cannot carry: %w", w.Flags&^waitFlags, syscall.EINVAL)
 	case w.Flags&IORING_ENTER_EXT_ARG_REG != 0 && (w.Timeout != 0 || w.MinTimeout != 0 || w.Sigmask != nil || w.Flags&IORING_ENTER_ABS_TIMER != 0):
