@@ -1,6 +1,8 @@
 // Worker runs one workload on one backend and prints "operations wall-ns cpu-ns
-// allocations". The driver starts it, pinned, again and again beside its twins
-// in C.
+// allocations". The driver starts it, pinned, again and again beside its twin in
+// C, c/work.c, which does the same step by step.
+//
+//	worker BACKEND WORKLOAD MODE DEPTH MILLISECONDS [FILE]
 package main
 
 import (
@@ -9,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -19,47 +22,72 @@ import (
 )
 
 const (
-	least = 128  // entries of a ring, or the batch if that is more
+	least = 128  // entries of a ring, or twice the depth if that is more
 	check = 4096 // operations between two looks at the clock
 )
+
+// A workload does a round of operations on a ring and returns how many.
+type workload interface {
+	round(r *uring.Ring, cqes []uring.CQE) int
+	// finish reaps what the last round left in flight.
+	finish(r *uring.Ring)
+}
 
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("worker: ")
-	if len(os.Args) != 5 {
-		log.Fatal("usage: worker BACKEND MODE BATCH MILLISECONDS")
+	if len(os.Args) < 6 {
+		log.Fatal("usage: worker BACKEND WORKLOAD MODE DEPTH MILLISECONDS [FILE]")
 	}
-	mode := os.Args[2]
-	batch, err := strconv.Atoi(os.Args[3])
-	if err != nil || batch < 1 {
-		log.Fatalf("batch %q", os.Args[3])
+	backend, name, mode := os.Args[1], os.Args[2], os.Args[3]
+	depth, ms := number(os.Args[4]), number(os.Args[5])
+	path := ""
+	if len(os.Args) > 6 {
+		path = os.Args[6]
 	}
-	ms, err := strconv.Atoi(os.Args[4])
-	if err != nil {
-		log.Fatalf("milliseconds %q", os.Args[4])
+	if backend == "os" {
+		report(osReads(path, strings.Contains(name, "direct"), depth, time.Duration(ms)*time.Millisecond))
+		return
 	}
-	r, err := open(os.Args[1], mode, uint32(max(least, batch)))
-	if err != nil {
-		log.Fatal(err)
-	}
+	r, err := open(backend, mode, uint32(max(least, 2*depth)))
+	check1(err)
 	defer r.Close()
-
+	var w workload
+	switch {
+	case name == "nop":
+		w = nops{depth}
+	case strings.HasPrefix(name, "read"):
+		w = newReads(r, path, depth, strings.Contains(name, "fixed"), strings.Contains(name, "direct"))
+	case name == "pingpong":
+		w = newPingpong(depth)
+	case name == "mrecv":
+		w = newMrecv(r, depth)
+	default:
+		log.Fatalf("workload %q", name)
+	}
 	d := time.Duration(ms) * time.Millisecond
-	run(r, batch, d/10)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	cpu, start := cpuTime(), time.Now()
-	ops := run(r, batch, d)
-	wall, used := time.Since(start), cpuTime()-cpu
-	runtime.ReadMemStats(&after)
-	fmt.Println(ops, wall.Nanoseconds(), used.Nanoseconds(), after.Mallocs-before.Mallocs)
+	cqes := make([]uring.CQE, 64)
+	run(r, w, cqes, d/10)
+	report(measure(func() int { return run(r, w, cqes, d) }))
+	w.finish(r)
+}
+
+func number(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		log.Fatalf("%q is no number above 0", s)
+	}
+	return n
 }
 
 func open(backend, mode string, entries uint32) (*uring.Ring, error) {
 	var p sys.Params
-	if mode == "defer" {
+	switch mode {
+	case "defer":
 		runtime.LockOSThread()
 		p.Flags = sys.IORING_SETUP_SINGLE_ISSUER | sys.IORING_SETUP_DEFER_TASKRUN
+	case "sqpoll":
+		p.Flags = sys.IORING_SETUP_SQPOLL
 	}
 	var b uring.Backend
 	var err error
@@ -82,45 +110,54 @@ func open(backend, mode string, entries uint32) (*uring.Ring, error) {
 	return uring.NewRing(b), nil
 }
 
-func run(r *uring.Ring, batch int, d time.Duration) (ops int) {
+func run(r *uring.Ring, w workload, cqes []uring.CQE, d time.Duration) (ops int) {
 	end := time.Now().Add(d)
-	var cqes [64]uring.CQE
 	for {
-		n := 0
-		for ; n < check; n += batch {
-			roundTrip(r, batch, cqes[:])
+		for next := ops + check; ops < next; {
+			ops += w.round(r, cqes)
 		}
-		ops += n
 		if !time.Now().Before(end) {
 			return ops
 		}
 	}
 }
 
-func roundTrip(r *uring.Ring, batch int, cqes []uring.CQE) {
-	for i := range batch {
-		s := r.GetSQE()
-		s.PrepNop()
-		s.UserData = uint64(i)
+// submit submits n entries and waits for wait completions.
+func submit(r *uring.Ring, n, wait int) {
+	if got, err := r.SubmitWait(uring.Wait{N: uint32(wait)}); got != n || err != nil {
+		log.Fatalf("submit: %d of %d, %v", got, n, err)
 	}
-	if n, err := r.SubmitWait(uring.Wait{N: uint32(batch)}); n != batch || err != nil {
-		log.Fatalf("submit: %d, %v", n, err)
-	}
-	for done := 0; done < batch; {
-		n := r.Peek(cqes)
-		for i := range cqes[:n] {
-			if c := &cqes[i]; c.Res != 0 || c.UserData != uint64(done+i) {
-				log.Fatalf("completion %d: %+v", done+i, *c)
-			}
-		}
-		done += n
-	}
+}
+
+type result struct {
+	ops       int
+	wall, cpu time.Duration
+	allocs    uint64
+}
+
+func measure(f func() int) (res result) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	cpu, start := cpuTime(), time.Now()
+	res.ops = f()
+	res.wall, res.cpu = time.Since(start), cpuTime()-cpu
+	runtime.ReadMemStats(&after)
+	res.allocs = after.Mallocs - before.Mallocs
+	return res
+}
+
+func report(r result) {
+	fmt.Println(r.ops, r.wall.Nanoseconds(), r.cpu.Nanoseconds(), r.allocs)
 }
 
 func cpuTime() time.Duration {
 	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+	check1(syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func check1(err error) {
+	if err != nil {
 		log.Fatal(err)
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

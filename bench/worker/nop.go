@@ -1,0 +1,31 @@
+package main
+
+import (
+	"log"
+
+	"github.com/uring-go/uring"
+)
+
+// nops prepares depth NOPs, submits them, waits for all and looks at each.
+type nops struct{ depth int }
+
+func (w nops) round(r *uring.Ring, cqes []uring.CQE) int {
+	for i := range w.depth {
+		s := r.GetSQE()
+		s.PrepNop()
+		s.UserData = uint64(i)
+	}
+	submit(r, w.depth, w.depth)
+	for done := 0; done < w.depth; {
+		n := r.Peek(cqes)
+		for i := range cqes[:n] {
+			if c := &cqes[i]; c.Res != 0 || c.UserData != uint64(done+i) {
+				log.Fatalf("completion %d: %+v", done+i, *c)
+			}
+		}
+		done += n
+	}
+	return w.depth
+}
+
+func (nops) finish(*uring.Ring) {}
