@@ -194,8 +194,11 @@ func TestPrepGolden(t *testing.T) {
 			[]field{opcode(27), fd(3), opFlags(4), ioprio(2)}},
 		{"RecvmsgMultishot", func(s *sys.SQE) { s.PrepRecvmsgMultishot(3, msg, 4) },
 			[]field{opcode(10), fd(3), address(at(msg)), length(1), opFlags(4), ioprio(2)}},
-		{"RecvZC", func(s *sys.SQE) { s.PrepRecvZC(3, 4096, 0, 5) },
-			[]field{opcode(58), fd(3), length(4096), ioprio(2), fileIndex(5)}},
+		{"RecvZC", func(s *sys.SQE) {
+			// Without a twin, this is its only test.
+			*s = sys.SQE{Ioprio: sys.IORING_RECVSEND_POLL_FIRST, Off: 1, Addr: 2, OpFlags: 3, FileIndex: 4}
+			s.PrepRecvZC(3, 4096, 0x40, 5)
+		}, []field{opcode(58), fd(3), length(4096), opFlags(0x40), ioprio(3), fileIndex(5)}},
 		{"CmdSock", func(s *sys.SQE) { s.PrepCmdSock(2, 3, 1, 7, buf[:4]) },
 			[]field{opcode(46), fd(3), cmdOp(2), level(1), optname(7), fileIndex(4), addr3(at(&buf[0]))}},
 		{"CmdGetsockname", func(s *sys.SQE) { s.PrepCmdGetsockname(3, addr, addrlen, 1) },
