@@ -262,5 +262,5 @@ func (g *running) consoleTail() string {
 		text = append(text, g.stderr.Bytes()...)
 	default: // it may still be writing
 	}
-	return lastLines(text, 40)
+	return lastLines(text, 100) // a panic with its stack is 50
 }

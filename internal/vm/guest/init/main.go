@@ -74,7 +74,8 @@ func carryOut(job *guest.Job, frames *guest.FrameWriter) (guest.Exit, error) {
 	if err := loopbackUp(); err != nil {
 		return guest.Exit{}, fmt.Errorf("network interface lo: %w", err)
 	}
-	for _, s := range append(ownSysctls(), job.Sysctls...) {
+	// The kernel was quiet while it started; from now on it may report.
+	for _, s := range append([]string{"kernel.printk=7"}, job.Sysctls...) {
 		if err := setSysctl(s); err != nil {
 			return guest.Exit{}, err
 		}

@@ -46,12 +46,6 @@ func mountAll() error {
 	return nil
 }
 
-// ownSysctls returns what every guest gets: a kernel that reports an oops in
-// full and then ends the guest, rather than limping on.
-func ownSysctls() []string {
-	return []string{"kernel.printk=7", "kernel.panic_on_oops=1"}
-}
-
 // setSysctl sets NAME=VALUE; dots in the name are slashes below /proc/sys.
 func setSysctl(s string) error {
 	name, value, ok := strings.Cut(s, "=")
@@ -89,7 +83,7 @@ func mountScratch(s *guest.Scratch, uid int) error {
 			break
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("the scratch disk %s did not appear within 10 s", s.Device)
+			return fmt.Errorf("the scratch disk %s did not appear within 10 s: its driver may be a module in this kernel", s.Device)
 		}
 	}
 	if s.FS == "" {
