@@ -25,15 +25,60 @@ import (
 // that goes with it, as the man page has them. Memory that the argument names
 // stays reachable until the call returns, and registered memory until it is
 // unregistered. The result is the kernel's; an error is an *os.SyscallError.
+//
+// The library's own function for the operation makes the call where it can: the
+// argument is nil or points to the whole of what the operation takes, for C looks
+// into it. A call with reserved fields set, or of an operation that the library
+// does not know, goes to the kernel as it is.
 func (r *Ring) Register(op sys.RegisterOp, arg unsafe.Pointer, n uint32) (int, error) {
 	if r.h == nil {
 		return 0, os.ErrClosed
 	}
-	// As an integer: the argument may be a table of Go addresses, which is the
-	// kernel's business and not C's.
-	ret := C.uring_register(r.h, C.uint(op), C.uintptr_t(uintptr(arg)), C.uint(n))
+	ret := C.uring_register(r.h, C.uint(op), address(arg), C.uint(n))
 	runtime.KeepAlive(arg)
 	return answer(op, ret)
+}
+
+// RegisterRingless is io_uring_register(2) without a ring, for the operations
+// that need none: IORING_REGISTER_QUERY, IORING_REGISTER_SEND_MSG_RING, and
+// IORING_REGISTER_RESTRICTIONS and IORING_REGISTER_BPF_FILTER for the calling
+// thread. A kernel before 6.13 has none of them and answers EBADF.
+func RegisterRingless(op sys.RegisterOp, arg unsafe.Pointer, n uint32) (int, error) {
+	ret := C.uring_register_ringless(C.uint(op), address(arg), C.uint(n))
+	runtime.KeepAlive(arg)
+	return answer(op, ret)
+}
+
+// escape.never is false for as long as the program runs, which the compiler does
+// not know.
+var escape struct {
+	never bool
+	sink  unsafe.Pointer
+}
+
+// address returns an argument as an integer: it may be a table of Go addresses,
+// which is the kernel's business and not C's. The integer does not follow a stack
+// that grows on the way into C, so the argument is forced to the heap.
+func address(arg unsafe.Pointer) C.uintptr_t {
+	if escape.never {
+		escape.sink = arg
+	}
+	return C.uintptr_t(uintptr(arg))
+}
+
+// SetEventfdEnabled switches the notifications of the registered eventfd on or
+// off. It makes no system call: it is a flag in ring memory. Kernels before 5.8
+// do not have it; there it is errors.ErrUnsupported.
+//
+// liburing: io_uring_cq_eventfd_toggle
+func (r *Ring) SetEventfdEnabled(on bool) error {
+	if r.h == nil {
+		return os.ErrClosed
+	}
+	if ret := C.uring_enable_eventfd(r.h, C.bool(on)); ret < 0 {
+		return fmt.Errorf("uring: this kernel cannot switch off an eventfd (Linux 5.8): %w", errors.ErrUnsupported)
+	}
+	return nil
 }
 
 func answer(op sys.RegisterOp, ret C.int) (int, error) {

@@ -128,6 +128,8 @@ unsigned uring_peek(uintptr_t ring, struct io_uring_cqe *dst, unsigned n,
 void uring_status(struct uring_ring *h, struct uring_status *out);
 
 int uring_register(struct uring_ring *h, unsigned op, uintptr_t arg, unsigned n);
+int uring_register_ringless(unsigned op, uintptr_t arg, unsigned n);
+int uring_enable_eventfd(struct uring_ring *h, bool on);
 int uring_register_ring_fd(struct uring_ring *h);
 int uring_unregister_ring_fd(struct uring_ring *h);
 int uring_close_ring_fd(struct uring_ring *h);

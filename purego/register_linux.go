@@ -95,6 +95,10 @@ func (r *Ring) CloseRingFd() error {
 // that goes with it, as the man page has them. Memory that the argument names
 // stays reachable until the call returns, and registered memory until it is
 // unregistered. The result is the kernel's; an error is an *os.SyscallError.
+//
+// The argument is nil or points to the whole of what the operation takes. Where a
+// table of files exceeds RLIMIT_NOFILE, the call raises the soft limit and tries
+// once more, as liburing's functions do.
 func (r *Ring) Register(op sys.RegisterOp, arg sys.Pointer, n uint32) (int, error) {
 	if r.closed {
 		return 0, os.ErrClosed
@@ -103,10 +107,47 @@ func (r *Ring) Register(op sys.RegisterOp, arg sys.Pointer, n uint32) (int, erro
 		return 0, err
 	}
 	res, errno := r.register(op, arg, n)
+	if errno == syscall.EMFILE {
+		if files, ok := tableSize(op, arg, n); ok {
+			raiseFileLimit(uint64(files))
+			res, errno = r.register(op, arg, n)
+		}
+	}
 	if errno != 0 {
 		return 0, sys.RegisterError(op, errno)
 	}
 	return res, nil
+}
+
+// RegisterRingless is io_uring_register(2) without a ring, for the operations
+// that need none: IORING_REGISTER_QUERY, IORING_REGISTER_SEND_MSG_RING, and
+// IORING_REGISTER_RESTRICTIONS and IORING_REGISTER_BPF_FILTER for the calling
+// thread. A kernel before 6.13 has none of them and answers EBADF.
+func RegisterRingless(op sys.RegisterOp, arg sys.Pointer, n uint32) (int, error) {
+	res, errno := register(-1, op, arg, n)
+	if errno != 0 {
+		return 0, sys.RegisterError(op, errno)
+	}
+	return res, nil
+}
+
+// SetEventfdEnabled switches the notifications of the registered eventfd on or
+// off. It makes no system call: it is a flag in ring memory. Kernels before 5.8
+// do not have it; there it is errors.ErrUnsupported.
+//
+// liburing: io_uring_cq_eventfd_toggle
+func (r *Ring) SetEventfdEnabled(on bool) error {
+	switch {
+	case r.closed:
+		return os.ErrClosed
+	case r.cq.flags != nil && on:
+		r.cq.flags.And(^uint32(sys.IORING_CQ_EVENTFD_DISABLED))
+	case r.cq.flags != nil:
+		r.cq.flags.Or(uint32(sys.IORING_CQ_EVENTFD_DISABLED))
+	case !on:
+		return fmt.Errorf("uring: this kernel cannot switch off an eventfd (Linux 5.8): %w", errors.ErrUnsupported)
+	}
+	return nil
 }
 
 // register makes the call by descriptor, or by index where the kernel takes one.

@@ -1,0 +1,10 @@
+//go:build !linux || !cgo
+
+package liburing
+
+import "github.com/uring-go/uring/sys"
+
+// RegisterRingless answers errors.ErrUnsupported.
+func RegisterRingless(sys.RegisterOp, sys.Pointer, uint32) (int, error) { return 0, unsupported() }
+
+func (*Ring) SetEventfdEnabled(on bool) error { return unsupported() }
