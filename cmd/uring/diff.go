@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+
+	"github.com/uring-go/uring/internal/scenario"
+	"github.com/uring-go/uring/liburing"
+)
+
+var diffCommand = &command{
+	name:  "diff",
+	args:  "[PATTERN...]",
+	short: "runs the same programs on both backends and compares what they see",
+	long: `Runs scenarios, small programs over a ring, on both backends and compares every
+return value and every completion. Prints one line for each, and the difference
+between the two records, in the unified format, where there is one.
+
+A PATTERN selects scenarios by name, with * and ? as in file names; "uring list
+scenarios" has the names. Without one all run.
+
+The exit status is 1 if there is a difference, and 77 if there is none but
+something could not be tried, or nothing was compared: for example in a build
+without liburing.`,
+	flags: func(c *call) {
+		c.set.StringVar(&c.modes, "mode", "", "run only in these ring `MODES`, such as plain,sqpoll")
+		c.set.BoolVar(&c.quiet, "q", false, "leave out scenarios that are equal or skipped")
+	},
+	run: runDiff,
+}
+
+// diffReport is the JSON document: the scenarios' report, and whose it is.
+type diffReport struct {
+	Schema int    `json:"schema"`
+	Arch   string `json:"arch"`
+	scenario.Report
+}
+
+// outcomeWords are the outcomes as they are printed.
+var outcomeWords = map[scenario.Outcome]string{
+	scenario.Equal:     "equal",
+	scenario.Different: "different",
+	scenario.Skipped:   "skipped",
+	scenario.Untried:   "untried",
+}
+
+func runDiff(c *call) int {
+	o := scenario.Options{Scenarios: c.args}
+	if c.modes != "" {
+		for m := range strings.SplitSeq(c.modes, ",") {
+			o.Modes = append(o.Modes, scenario.Mode(m))
+		}
+	}
+	switch {
+	case runtime.GOOS != "linux":
+		c.complain(fmt.Errorf("io_uring exists on Linux, not on %s", runtime.GOOS))
+		return exitUntried
+	case liburing.HeaderVersion() == "":
+		c.complain(errors.New("there is one backend only: this program was built without cgo, so it has no liburing"))
+		return exitUntried
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	return c.diff(ctx, o)
+}
+
+// diff runs and compares as o says.
+func (c *call) diff(ctx context.Context, o scenario.Options) int {
+	if !c.json {
+		width := 0
+		for _, s := range scenario.List() {
+			width = max(width, len(s.Name))
+		}
+		o.Each = func(r scenario.Result) { c.diffLine(r, width) }
+	}
+	r, err := scenario.Diff(ctx, o)
+	if err != nil && ctx.Err() == nil {
+		return c.fail(err)
+	}
+	if c.json {
+		if r.Results == nil {
+			r.Results = []scenario.Result{}
+		}
+		c.document(diffReport{1, runtime.GOARCH, r})
+	} else {
+		c.diffSummary(r)
+	}
+	switch {
+	case r.Count[scenario.Different] > 0:
+		return exitNo
+	case err != nil:
+		c.complain(errors.New("interrupted"))
+		return exitUntried
+	case r.Count[scenario.Equal] == 0:
+		c.complain(errors.New("nothing was compared"))
+		return exitUntried
+	case r.Count[scenario.Untried] > 0:
+		return exitUntried
+	}
+	return exitOK
+}
+
+func (c *call) diffLine(r scenario.Result, width int) {
+	if c.quiet && (r.Outcome == scenario.Equal || r.Outcome == scenario.Skipped) {
+		return
+	}
+	text := r.Reason
+	if text == "" {
+		text = fmt.Sprintf("%d events", r.Events)
+	}
+	word := fmt.Sprintf("%-9s", outcomeWords[r.Outcome])
+	c.printf("%s  %-*s  %-9s  %s\n", c.word(word), width, r.Scenario, r.Mode, strings.ReplaceAll(text, "\n", "; "))
+	if r.Diff != "" {
+		c.printf("%s\n", strings.TrimRight(r.Diff, "\n"))
+	}
+}
+
+func (c *call) diffSummary(r scenario.Report) {
+	var counts []string
+	for _, o := range []scenario.Outcome{scenario.Equal, scenario.Different, scenario.Skipped, scenario.Untried} {
+		counts = append(counts, fmt.Sprintf("%d %s", r.Count[o], outcomeWords[o]))
+	}
+	c.printf("%s: %s\n", backendNames(r), strings.Join(counts, ", "))
+}
+
+func backendNames(r scenario.Report) string {
+	var names []string
+	for _, b := range r.Backends {
+		names = append(names, strings.TrimSpace(b.Name+" "+b.Version))
+	}
+	return strings.Join(names, " and ")
+}
