@@ -5,6 +5,9 @@ package main
 // The backends, and what the kernel behind a ring offers.
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/uring-go/uring"
 	"github.com/uring-go/uring/liburing"
 	"github.com/uring-go/uring/purego"
@@ -43,21 +46,18 @@ func (b backend) ring(entries uint32) (*uring.Ring, error) {
 	return uring.NewRing(carrier), nil
 }
 
-// lacks returns the first of the operations that the kernel does not have, ok if
-// there is one. A kernel that cannot be asked (before Linux 5.6) has too few for
-// us anyway.
-func lacks(r *uring.Ring, ops ...sys.Op) (op sys.Op, lacking bool) {
-	var answer struct {
-		sys.Probe
-		ops [256]sys.ProbeOp
+// needs returns an error if the kernel lacks one of the operations.
+func needs(r *uring.Ring, ops ...sys.Op) error {
+	p, err := r.Probe()
+	if err != nil {
+		return err
 	}
-	_, err := r.Backend().Register(sys.IORING_REGISTER_PROBE, sys.PointerTo(&answer), uint32(len(answer.ops)))
 	for _, op := range ops {
-		if err != nil || op > answer.LastOp || answer.ops[op].Flags&sys.IO_URING_OP_SUPPORTED == 0 {
-			return op, true
+		if !p.Supports(op) {
+			return fmt.Errorf("this kernel has no %v (Linux %s): %w", op, op.Since(), errors.ErrUnsupported)
 		}
 	}
-	return 0, false
+	return nil
 }
 
 // fileTable gives the ring a table of n empty slots for direct descriptors.

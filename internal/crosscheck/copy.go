@@ -124,8 +124,8 @@ func copyWith(ctx context.Context, b backend, src *tree, dst string, size int, d
 		return st, err
 	}
 	defer func() { err = errors.Join(err, c.ring.Close()) }()
-	if op, lacking := lacks(c.ring, sys.IORING_OP_OPENAT, sys.IORING_OP_READ, sys.IORING_OP_WRITE, sys.IORING_OP_CLOSE); lacking {
-		return st, fmt.Errorf("this kernel has no %v, which copying takes (Linux %s): %w", op, op.Since(), errors.ErrUnsupported)
+	if err := needs(c.ring, sys.IORING_OP_OPENAT, sys.IORING_OP_READ, sys.IORING_OP_WRITE, sys.IORING_OP_CLOSE); err != nil {
+		return st, err
 	}
 	// A request of a chain can name a file that an earlier one opens only where
 	// files are looked up when a request starts, and not when it is submitted.

@@ -307,13 +307,13 @@ func TestDiff(t *testing.T) {
 		equal  bool
 		note   string
 	}{
-		{"exit 0", true, "equal"},
+		{"echo first; echo 5 equal", true, "5 equal"},
 		{"echo here; exit 1", false, "DIFFER"},
-		{"exit 77", true, "could not be tried"},
+		{"exit 77", true, "not all of it could be tried"},
 		{"exit 3", false, "FAILED"},
 	} {
 		command := filepath.Join(t.TempDir(), "uring")
-		if err := os.WriteFile(command, []byte("#!/bin/sh\n[ \"$*\" = diff ] || exit 9\n"+c.script+"\n"), 0o700); err != nil {
+		if err := os.WriteFile(command, []byte("#!/bin/sh\n[ \"$*\" = \"diff -q\" ] || exit 9\n"+c.script+"\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		equal, note := diff(t.Context(), command, two, io.Discard, show)

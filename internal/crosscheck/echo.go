@@ -30,8 +30,8 @@ func echo(ctx context.Context, b backend, n int64) error {
 	if err != nil {
 		return err
 	}
-	if op, lacking := lacks(ring, sys.IORING_OP_ACCEPT, sys.IORING_OP_RECV, sys.IORING_OP_SEND, sys.IORING_OP_CLOSE); lacking {
-		return errors.Join(fmt.Errorf("this kernel has no %v, which the echo takes (Linux %s): %w", op, op.Since(), errors.ErrUnsupported), ring.Close())
+	if err := needs(ring, sys.IORING_OP_ACCEPT, sys.IORING_OP_RECV, sys.IORING_OP_SEND, sys.IORING_OP_CLOSE); err != nil {
+		return errors.Join(err, ring.Close())
 	}
 	listener, port, err := listen()
 	if err != nil {
