@@ -179,7 +179,11 @@ func TestWork(t *testing.T) {
 		}}), "did not complete in 50ms"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f := work("b", tt.open, 50*time.Millisecond)[0]
+			limit := patience
+			if tt.name == "hangs" {
+				limit = 50 * time.Millisecond
+			}
+			f := work("b", tt.open, limit)[0]
 			if f.Status != bad || !strings.Contains(f.Text, tt.want) {
 				t.Errorf("%s: %s; want a failure with %q", f.Status, f.Text, tt.want)
 			}
