@@ -88,14 +88,135 @@ func cancelScenarios() []Scenario {
 			g.SubmitReap(1)
 			g.SyncCancel(sys.SyncCancelReg{Flags: sys.IORING_ASYNC_CANCEL_ANY})
 		},
+	}, {
+		Name: "cancel_chain",
+		Doc:  "Cancelling the head of a chain cancels the chain.",
+		Run: func(r *Run) {
+			g := r.Open(8)
+			rd, _ := r.Pipe()
+			g.SQE(1, link).PrepPollAdd(rd, pollIn)
+			g.SQE(2, link).PrepNop()
+			g.SQE(3).PrepNop()
+			g.Submit()
+			// What has not begun is not found.
+			g.SQE(4).PrepCancel64(3, 0)
+			g.SubmitReap(1)
+			g.SQE(5).PrepCancel64(1, 0)
+			g.SubmitReap(4)
+		},
+	}, {
+		Name:  "cancel_multishot",
+		Doc:   "Multishot requests of several kinds are cancelled, by UserData and all at once.",
+		Needs: []Need{needCancel(sys.IORING_ASYNC_CANCEL_ANY), needPollMultishot, needRecvMultishot, needLoopback},
+		Run: func(r *Run) {
+			g := r.Open(8)
+			rd, _ := r.Pipe()
+			l, _ := r.Listener()
+			a, _ := r.Pair(unix.SOCK_STREAM)
+			g.BufRing(4, 1, 0).Fill(4, 8, 0)
+			g.SQE(1).PrepPollMultishot(rd, pollIn)
+			g.SQE(2).PrepMultishotAccept(l, nil, nil, 0)
+			s := g.SQE(3)
+			s.PrepRecvMultishot(a, nil, 0)
+			bufSelect(s, 1)
+			g.Submit()
+			g.SQE(10).PrepCancel64(2, 0)
+			g.Submit()
+			g.ReapAny(2)
+			g.SQE(11).PrepCancel64(0, sys.IORING_ASYNC_CANCEL_ANY)
+			g.Submit()
+			g.ReapAny(3)
+		},
+	}, {
+		Name:  "cancel_all_user_data",
+		Doc:   "All requests with the same UserData are cancelled at once and counted, or only one.",
+		Needs: []Need{needCancel(sys.IORING_ASYNC_CANCEL_ANY)},
+		Run: func(r *Run) {
+			g := r.Open(8)
+			rd, _ := r.Pipe()
+			for range 3 {
+				g.SQE(7).PrepPollAdd(rd, pollIn)
+			}
+			g.Submit()
+			g.SQE(1).PrepCancel64(7, 0)
+			g.SubmitReap(2)
+			g.SQE(2).PrepCancel64(7, sys.IORING_ASYNC_CANCEL_ALL)
+			g.Submit()
+			g.ReapAny(3)
+			g.SQE(3).PrepCancel64(7, sys.IORING_ASYNC_CANCEL_ALL)
+			g.SubmitReap(1)
+		},
+	}, {
+		Name:  "cancel_fixed_file",
+		Doc:   "Requests are cancelled by the slot of their registered file.",
+		Needs: []Need{needCancel(sys.IORING_ASYNC_CANCEL_FD_FIXED)},
+		Run: func(r *Run) {
+			g := r.Open(8)
+			rd, _ := r.Pipe()
+			g.RegisterFiles(-1, rd)
+			g.SQE(1, fixed).PrepPollAdd(1, pollIn)
+			g.SQE(2).PrepPollAdd(rd, pollIn)
+			g.Submit()
+			g.SQE(3).PrepCancelFd(0, sys.IORING_ASYNC_CANCEL_FD_FIXED)
+			g.SubmitReap(1)
+			// The file is the same, and so both are found.
+			g.SQE(4).PrepCancelFd(1, sys.IORING_ASYNC_CANCEL_FD_FIXED|sys.IORING_ASYNC_CANCEL_ALL)
+			g.Submit()
+			g.ReapAny(3)
+			g.SQE(5).PrepCancelFd(9, sys.IORING_ASYNC_CANCEL_FD_FIXED)
+			g.SubmitReap(1)
+		},
+	}, {
+		Name:  "cancel_errors",
+		Doc:   "Cancel requests with flags that do not exist or do not go together.",
+		Needs: []Need{needCancel(sys.IORING_ASYNC_CANCEL_ANY)},
+		Run: func(r *Run) {
+			g := r.Open(8)
+			do := g.OneByOne()
+			do(func(s *sys.SQE) { s.PrepCancel64(1, 1<<30) })
+			do(func(s *sys.SQE) { s.PrepCancelFd(-1, 0) })
+			do(func(s *sys.SQE) { s.PrepCancelFd(1<<30, sys.IORING_ASYNC_CANCEL_ANY) })
+			do(func(s *sys.SQE) { s.PrepCancel64(1, sys.IORING_ASYNC_CANCEL_ANY|sys.IORING_ASYNC_CANCEL_OP) })
+			do(func(s *sys.SQE) {
+				s.PrepCancel64(1, 0)
+				s.Off = 3
+			})
+			do(func(s *sys.SQE) {
+				s.PrepCancel64(1, 0)
+				s.Flags |= selects
+			})
+		},
+	}, {
+		Name:  "sync_cancel_kinds",
+		Doc:   "The cancelling registration by operation and by registered file, and its refusals.",
+		Needs: []Need{needRegister(sys.IORING_REGISTER_SYNC_CANCEL), needCancel(sys.IORING_ASYNC_CANCEL_OP)},
+		Run: func(r *Run) {
+			g := r.Open(8)
+			rd, _ := r.Pipe()
+			g.RegisterFiles(rd)
+			g.SQE(1).PrepPollAdd(rd, pollIn)
+			g.SQE(2, fixed).PrepRead(0, r.Bytes(4), 0)
+			g.Submit()
+			g.Settle()
+			g.SyncCancel(sys.SyncCancelReg{Opcode: sys.IORING_OP_POLL_ADD, Flags: sys.IORING_ASYNC_CANCEL_OP})
+			g.Reap(1)
+			g.SyncCancel(sys.SyncCancelReg{Fd: 0, Flags: sys.IORING_ASYNC_CANCEL_FD | sys.IORING_ASYNC_CANCEL_FD_FIXED})
+			g.Reap(1)
+			g.SyncCancel(sys.SyncCancelReg{Fd: -1, Flags: sys.IORING_ASYNC_CANCEL_FD})
+			g.SyncCancel(sys.SyncCancelReg{Fd: 5, Flags: sys.IORING_ASYNC_CANCEL_FD | sys.IORING_ASYNC_CANCEL_FD_FIXED})
+			g.SyncCancel(sys.SyncCancelReg{Flags: 1 << 31})
+			register[sys.SyncCancelReg](g, sys.IORING_REGISTER_SYNC_CANCEL, nil, 1)
+			register(g, sys.IORING_REGISTER_SYNC_CANCEL, &sys.SyncCancelReg{}, 2)
+		},
 	}}
 }
 
 // needCancel needs a flag of cancel requests.
 func needCancel(flag int) Need {
 	what := map[int]string{
-		sys.IORING_ASYNC_CANCEL_ANY: "IORING_ASYNC_CANCEL_ANY",
-		sys.IORING_ASYNC_CANCEL_OP:  "IORING_ASYNC_CANCEL_OP",
+		sys.IORING_ASYNC_CANCEL_ANY:      "IORING_ASYNC_CANCEL_ANY",
+		sys.IORING_ASYNC_CANCEL_OP:       "IORING_ASYNC_CANCEL_OP",
+		sys.IORING_ASYNC_CANCEL_FD_FIXED: "IORING_ASYNC_CANCEL_FD_FIXED",
 	}[flag]
 	return needRequest(what, 0, func(s *sys.SQE) { s.PrepCancel64(1, flag) }, unix.EINVAL)
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/uring-go/uring"
-	"github.com/uring-go/uring/purego"
 	"github.com/uring-go/uring/sys"
 )
 
@@ -249,4 +248,24 @@ func TestAbsentBackend(t *testing.T) {
 	}
 }
 
-var _ uring.Backend = (*purego.Ring)(nil)
+// A scenario on the same backend twice is the same trace twice: what a
+// comparison finds comes from the backends, not from the scenario. This is also
+// what a build with one backend can say.
+func TestScenariosRepeat(t *testing.T) {
+	o := Options{A: Purego(), B: Purego(), Dir: t.TempDir()}
+	o.B.Name = "purego again"
+	if testing.Short() {
+		o.Modes = []Mode{Defer}
+	}
+	o.Each = func(res Result) {
+		switch res.Outcome {
+		case Different, Untried:
+			t.Errorf("%s in mode %s: %s %s\n%s", res.Scenario, res.Mode, res.Outcome, res.Reason, res.Diff)
+		}
+	}
+	rep, err := Diff(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d results: %v", len(rep.Results), rep.Count)
+}

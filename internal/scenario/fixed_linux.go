@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/uring-go/uring"
 	"github.com/uring-go/uring/sys"
 )
 
@@ -212,6 +213,225 @@ func fixedScenarios() []Scenario {
 			from.Unregister(sys.IORING_UNREGISTER_BUFFERS)
 			read(4, a, 0)
 			read(5, a, 3)
+		},
+	}, {
+		Name: "register_errors",
+		Doc:  "Registrations that the kernel refuses.",
+		Run: func(r *Run) {
+			g := r.Open(8)
+			page := r.Pages(4096)
+			iov := r.Iovecs(page)
+			fds := r.table([]int{-1, 1 << 30})
+			register(g, sys.IORING_REGISTER_BUFFERS, &iov[0], 0)
+			register[unix.Iovec](g, sys.IORING_REGISTER_BUFFERS, nil, 1)
+			register(g, sys.IORING_REGISTER_BUFFERS, &iov[0], 1<<20)
+			g.RegisterBuffers(nil)
+			iov[0].Base = nil
+			register(g, sys.IORING_REGISTER_BUFFERS, &iov[0], 1)
+			register(g, sys.IORING_REGISTER_FILES, &fds[0], 0)
+			register(g, sys.IORING_REGISTER_FILES, &fds[0], 2)
+			register[int32](g, sys.IORING_REGISTER_FILES, nil, 2)
+			g.UpdateFiles(0, -1)
+			g.UpdateBuffer(0, page, 0)
+			register(g, sys.IORING_REGISTER_PROBE, new(sys.Probe), 1<<20)
+			g.Unregister(sys.IORING_REGISTER_ENABLE_RINGS)
+			g.Unregister(sys.IORING_REGISTER_PERSONALITY)
+			register(g, sys.IORING_UNREGISTER_PERSONALITY, new(uint64), 77)
+			g.Unregister(200)
+			register(g, sys.IORING_REGISTER_EVENTFD, &fds[0], 1)
+			register(g, sys.IORING_REGISTER_EVENTFD, &fds[0], 2)
+		},
+	}, {
+		Name: "personality",
+		Doc:  "Credentials that are registered, used, and given back.",
+		Run: func(r *Run) {
+			g := r.Open(8)
+			fd := r.File("f", "content")
+			read := func(u uint64, id uint16) {
+				s := g.SQE(u)
+				s.PrepRead(fd, r.Bytes(8), 0)
+				s.Personality = id
+				g.SubmitReap(1)
+			}
+			id, _ := g.Register(sys.IORING_REGISTER_PERSONALITY, nil, 0)
+			g.Register(sys.IORING_REGISTER_PERSONALITY, nil, 0)
+			read(1, uint16(id))
+			g.Register(sys.IORING_UNREGISTER_PERSONALITY, nil, uint32(id))
+			g.Register(sys.IORING_UNREGISTER_PERSONALITY, nil, uint32(id))
+			read(2, uint16(id))
+		},
+	}, {
+		Name:  "file_tags",
+		Doc:   "Registered files with tags, which come back when a file is replaced and when the table goes.",
+		Needs: []Need{needRegister(sys.IORING_REGISTER_FILES2)},
+		Run: func(r *Run) {
+			g := r.Open(8)
+			a, b := r.File("a", "AAAA"), r.File("b", "BBBB")
+			fds := r.table([]int{a, b, -1})
+			tags := []uint64{100, 101, 0}
+			r.Keep(tags)
+			register(g, sys.IORING_REGISTER_FILES2, &sys.RsrcRegister{
+				Nr: 3, Data: addressOf(r, &fds[0]), Tags: addressOf(r, &tags[0]),
+			}, sizeofRsrcRegister)
+			update := func(slot uint32, fd int, tag uint64) {
+				t := r.table([]int{fd})
+				register(g, sys.IORING_REGISTER_FILES_UPDATE2, &sys.RsrcUpdate2{
+					Offset: slot, Data: addressOf(r, &t[0]), Tags: addressOf(r, &tag), Nr: 1,
+				}, sizeofRsrcUpdate2)
+			}
+			update(0, b, 200)
+			g.Reap(1)
+			g.SQE(1, fixed).PrepRead(0, r.Bytes(4), 0)
+			g.SubmitReap(1)
+			update(2, a, 202)
+			update(1, -1, 0)
+			g.Reap(1)
+			// An empty slot has no tag.
+			update(1, -1, 5)
+			update(3, a, 0)
+			g.Unregister(sys.IORING_UNREGISTER_FILES)
+			g.ReapAny(2)
+		},
+	}, {
+		Name:  "tag_while_in_use",
+		Doc:   "A buffer that is replaced while a request uses it is told of only afterwards.",
+		Needs: []Need{needRegister(sys.IORING_REGISTER_BUFFERS2), needFeature(sys.IORING_FEAT_EXT_ARG)},
+		Run: func(r *Run) {
+			g := r.Open(8)
+			rd, wr := r.Pipe()
+			a, b := r.Pages(4096), r.Pages(4096)
+			g.SparseBuffers(1)
+			g.UpdateBuffer(0, a, 555)
+			g.SQE(1).PrepReadFixed(rd, a[:4], 0, 0)
+			g.Submit()
+			g.Settle()
+			g.UpdateBuffer(0, b, 0)
+			g.Wait(uring.Wait{N: 1, Timeout: brief})
+			r.Write(wr, "late")
+			g.Submit()
+			g.ReapAny(2)
+			r.Note("data", a[:4])
+		},
+	}, {
+		Name: "files_while_in_use",
+		Doc:  "A registered file that is unregistered while a request uses it stays open for the request.",
+		Run: func(r *Run) {
+			g := r.Open(8)
+			rd, wr := r.Pipe()
+			g.RegisterFiles(rd)
+			buf := r.Bytes(4)
+			g.SQE(1, fixed).PrepRead(0, buf, 0)
+			g.Submit()
+			g.Settle()
+			g.Unregister(sys.IORING_UNREGISTER_FILES)
+			r.Write(wr, "data")
+			g.Reap(1)
+			r.Note("data", buf)
+		},
+	}, {
+		Name:  "fixed_chain",
+		Doc:   "A chain opens a file into a slot, writes, reads and closes it.",
+		Needs: []Need{needFeature(sys.IORING_FEAT_LINKED_FILE)},
+		Run: func(r *Run) {
+			g := r.Open(8)
+			g.RegisterFiles(-1, -1, -1)
+			buf := r.Bytes(5)
+			d := r.DirFd()
+			for round := range uint64(2) {
+				u := 10 * round
+				g.SQE(u+1, link).PrepOpenatDirect(d, r.Path("f"), unix.O_RDWR|unix.O_CREAT, 0o600, 1)
+				g.SQE(u+2, link, fixed).PrepWrite(1, r.Text("chain"), 0)
+				g.SQE(u+3, link, fixed).PrepRead(1, buf, 0)
+				g.SQE(u + 4).PrepCloseDirect(1)
+				g.SubmitReap(4)
+				r.Note("data", buf)
+				clear(buf)
+			}
+		},
+	}, {
+		Name: "worker_limits",
+		Doc:  "The registrations that limit and bind worker threads.",
+		Run: func(r *Run) {
+			g := r.Open(8)
+			limits := new([2]uint32)
+			register(g, sys.IORING_REGISTER_IOWQ_MAX_WORKERS, limits, 2)
+			before := *limits
+			limits[0], limits[1] = 3, 5
+			register(g, sys.IORING_REGISTER_IOWQ_MAX_WORKERS, limits, 2)
+			*limits = [2]uint32{}
+			register(g, sys.IORING_REGISTER_IOWQ_MAX_WORKERS, limits, 2)
+			r.Note("limits", *limits)
+			register(g, sys.IORING_REGISTER_IOWQ_MAX_WORKERS, limits, 1)
+			register[[2]uint32](g, sys.IORING_REGISTER_IOWQ_MAX_WORKERS, nil, 2)
+			mask := new(uint64)
+			*mask = 1
+			register(g, sys.IORING_REGISTER_IOWQ_AFF, mask, 8)
+			g.Unregister(sys.IORING_UNREGISTER_IOWQ_AFF)
+			register(g, sys.IORING_UNREGISTER_IOWQ_AFF, mask, 8)
+			register(g, sys.IORING_REGISTER_IOWQ_AFF, mask, 0)
+			g.SQE(1, async).PrepNop()
+			g.SubmitReap(1)
+			// They are the thread's, and would outlive the ring.
+			register(g, sys.IORING_REGISTER_IOWQ_MAX_WORKERS, &before, 2)
+		},
+	}, {
+		Name: "probe",
+		Doc:  "What the kernel says that it can do.",
+		Run: func(r *Run) {
+			g := r.Open(8)
+			probe := new(struct {
+				sys.Probe
+				Ops [256]sys.ProbeOp
+			})
+			register(g, sys.IORING_REGISTER_PROBE, probe, len(probe.Ops))
+			supported := 0
+			for _, op := range probe.Ops[:probe.OpsLen] {
+				if op.Flags&sys.IO_URING_OP_SUPPORTED != 0 {
+					supported++
+				}
+			}
+			r.Note("probe", fmt.Sprintf("last=%d known=%d supported=%d", probe.LastOp, probe.OpsLen, supported))
+			// It must be zero when the kernel gets it.
+			register(g, sys.IORING_REGISTER_PROBE, probe, len(probe.Ops))
+			p := g.Params()
+			r.Note("features", p.Features)
+			r.Note("entries", fmt.Sprint(p.SQEntries, p.CQEntries))
+		},
+	}, {
+		Name:  "clock",
+		Doc:   "The clock that a wait's timeout counts by.",
+		Needs: []Need{needFeature(sys.IORING_FEAT_MIN_TIMEOUT)},
+		Run: func(r *Run) {
+			g := r.Open(8)
+			for _, clock := range []uint32{unix.CLOCK_BOOTTIME, unix.CLOCK_MONOTONIC, unix.CLOCK_REALTIME, 99} {
+				register(g, sys.IORING_REGISTER_CLOCK, &sys.ClockRegister{Clockid: clock}, 0)
+				g.Wait(uring.Wait{N: 1, Timeout: soon})
+			}
+			register(g, sys.IORING_REGISTER_CLOCK, &sys.ClockRegister{}, 1)
+		},
+	}, {
+		Name: "query",
+		Doc:  "The registration that asks the kernel for what it knows, where there is one.",
+		Run: func(r *Run) {
+			g := r.Open(8)
+			answer := new(sys.QueryOpcode)
+			q := &sys.QueryHdr{QueryData: addressOf(r, answer), QueryOp: sys.IO_URING_QUERY_OPCODES, Size: 48}
+			register(g, sys.IORING_REGISTER_QUERY, q, 0)
+			r.Note("answer", fmt.Sprintf("result=%d size=%d operations=%d registrations=%d setup=%#x", q.Result, q.Size, answer.NrRequestOpcodes, answer.NrRegisterOpcodes, answer.RingSetupFlags))
+			q = &sys.QueryHdr{QueryData: addressOf(r, answer), QueryOp: 1 << 20, Size: 48}
+			register(g, sys.IORING_REGISTER_QUERY, q, 0)
+			r.Note("answer", fmt.Sprintf("result=%d size=%d", q.Result, q.Size))
+		},
+	}, {
+		Name: "napi",
+		Doc:  "Busy polling of network cards is registered, where the kernel has it.",
+		Run: func(r *Run) {
+			g := r.Open(8)
+			napi := &sys.NAPI{BusyPollTo: 10}
+			register(g, sys.IORING_REGISTER_NAPI, napi, 1)
+			register(g, sys.IORING_UNREGISTER_NAPI, napi, 1)
+			r.Note("timeout", napi.BusyPollTo)
+			register(g, sys.IORING_REGISTER_NAPI, napi, 2)
 		},
 	}}
 }

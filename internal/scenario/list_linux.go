@@ -14,5 +14,6 @@ func groups() [][]Scenario {
 		netScenarios(),
 		ringScenarios(),
 		futexScenarios(),
+		processScenarios(),
 	}
 }

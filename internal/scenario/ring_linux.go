@@ -178,10 +178,11 @@ func (g *Ring) take(n int) ([]sys.CQE32, error) {
 		if g.params.Features&sys.IORING_FEAT_EXT_ARG != 0 {
 			w.Timeout = g.run.patience
 		}
-		if err := g.Ring.Wait(w); err != nil {
+		err := g.Ring.Wait(w)
+		got = g.peek(got, n-len(got))
+		if err != nil && len(got) < n {
 			return got, err
 		}
-		got = g.peek(got, n-len(got))
 	}
 	return got, nil
 }
@@ -223,6 +224,17 @@ func (g *Ring) record(cqes []sys.CQE32) {
 func (g *Ring) SubmitReap(n int) []sys.CQE32 {
 	g.Submit()
 	return g.Reap(n)
+}
+
+// OneByOne returns a function that submits a single request and reaps its
+// completion. The requests are numbered from 1.
+func (g *Ring) OneByOne() func(prep func(*sys.SQE)) sys.CQE32 {
+	userData := uint64(0)
+	return func(prep func(*sys.SQE)) sys.CQE32 {
+		userData++
+		prep(g.SQE(userData))
+		return g.SubmitReap(1)[0]
+	}
 }
 
 // Settle waits, under SQPOLL, until the kernel's thread has taken and begun every

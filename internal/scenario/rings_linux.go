@@ -217,5 +217,153 @@ func ringScenarios() []Scenario {
 			g.Peek(4)
 			ready()
 		},
+	}, {
+		Name:  "msg_ring_overflow",
+		Doc:   "Messages to a ring whose completion queue is full wait there.",
+		Needs: []Need{needOp(sys.IORING_OP_MSG_RING), needFeature(sys.IORING_FEAT_NODROP)},
+		Run: func(r *Run) {
+			g := r.Open(8)
+			to := r.OpenWith(2, sys.Params{Flags: sys.IORING_SETUP_CQSIZE, CQEntries: 2})
+			for u := range uint64(5) {
+				g.SQE(1+u).PrepMsgRing(to.Fd(), uint32(u), 100+u, 0)
+				g.SubmitReap(1)
+			}
+			to.Reap(2)
+			to.Reap(2)
+			to.Reap(1)
+			to.NoteFlags()
+		},
+	}, {
+		Name:  "msg_ring_errors",
+		Doc:   "Messages to what is no ring, to a disabled ring, with commands that do not exist.",
+		Needs: []Need{needOp(sys.IORING_OP_MSG_RING)},
+		Run: func(r *Run) {
+			g := r.Open(8)
+			disabled := r.OpenWith(4, sys.Params{Flags: sys.IORING_SETUP_R_DISABLED})
+			do := g.OneByOne()
+			do(func(s *sys.SQE) { s.PrepMsgRing(-1, 1, 2, 0) })
+			do(func(s *sys.SQE) { s.PrepMsgRing(r.File("f", ""), 1, 2, 0) })
+			if disabled.Fd() >= 0 {
+				do(func(s *sys.SQE) { s.PrepMsgRing(disabled.Fd(), 1, 2, 0) })
+			}
+			do(func(s *sys.SQE) {
+				s.PrepMsgRing(g.Fd(), 1, 2, 0)
+				s.Addr = 99
+			})
+			do(func(s *sys.SQE) {
+				s.PrepMsgRing(g.Fd(), 1, 2, 0)
+				s.BufIndex = 1
+			})
+			do(func(s *sys.SQE) { s.PrepMsgRingFd(g.Fd(), 0, 0, 2, 0) })
+			disabled.Unregister(sys.IORING_REGISTER_ENABLE_RINGS)
+			do(func(s *sys.SQE) { s.PrepMsgRing(disabled.Fd(), 1, 2, 0) })
+			disabled.Reap(1)
+		},
+	}, {
+		Name:  "msg_ring_ping_pong",
+		Doc:   "Two rings that answer each other, in chains too.",
+		Needs: []Need{needOp(sys.IORING_OP_MSG_RING)},
+		Run: func(r *Run) {
+			a, b := r.Open(8), r.Open(8)
+			for u := range uint64(4) {
+				a.SQE(u, link).PrepMsgRing(b.Fd(), 0, 10+u, 0)
+				a.SQE(20 + u).PrepNop()
+				a.SubmitReap(2)
+				b.Reap(1)
+				b.SQE(u, skipCQE).PrepMsgRing(a.Fd(), 0, 30+u, 0)
+				b.Submit()
+				a.Reap(1)
+			}
+		},
+	}, {
+		Name: "two_rings_one_pipe",
+		Doc:  "Two rings read what comes in one pipe; each gets its own.",
+		Run: func(r *Run) {
+			a, b := r.Open(4), r.Open(4)
+			rd, wr := r.Pipe()
+			buf := r.Bytes(8)
+			a.SQE(1).PrepRead(rd, buf[:4], 0)
+			a.Submit()
+			a.Settle()
+			r.Write(wr, "aaaa")
+			a.Reap(1)
+			b.SQE(2).PrepRead(rd, buf[4:], 0)
+			b.Submit()
+			b.Settle()
+			r.Write(wr, "bbbb")
+			b.Reap(1)
+			r.Note("data", buf)
+			a.NoteQueues()
+			b.NoteQueues()
+		},
+	}, {
+		Name: "poll_a_ring",
+		Doc:  "A ring's descriptor can be polled by another ring.",
+		Run: func(r *Run) {
+			a, b := r.Open(4), r.Open(4)
+			b.SQE(1).PrepPollAdd(a.Fd(), pollIn)
+			b.Submit()
+			b.Settle()
+			a.SQE(2).PrepNop()
+			a.Submit()
+			a.Settle()
+			b.Reap(1)
+			a.Reap(1)
+		},
+	}, {
+		Name:  "cqe_mixed_many",
+		Doc:   "Batches of completions of both sizes that wrap around, taken a few at a time.",
+		Needs: []Need{needSetup(sys.IORING_SETUP_CQE_MIXED)},
+		Run: func(r *Run) {
+			g := r.OpenWith(8, sys.Params{Flags: sys.IORING_SETUP_CQE_MIXED | sys.IORING_SETUP_CQSIZE, CQEntries: 16})
+			u := uint64(0)
+			for round := range 5 {
+				for range 5 {
+					u++
+					s := g.SQE(u)
+					s.PrepNop()
+					if (u+uint64(round))%3 == 0 {
+						s.OpFlags = sys.IORING_NOP_CQE32
+						s.Off, s.Addr = u<<8, u<<16
+					}
+				}
+				g.Submit()
+				g.Reap(2)
+				g.Reap(3)
+			}
+			g.NoteQueues()
+			// Taken as 16 bytes, the second half is passed over.
+			for i := range uint64(4) {
+				s := g.SQE(100 + i)
+				s.PrepNop()
+				if i%2 == 1 {
+					s.OpFlags = sys.IORING_NOP_CQE32
+				}
+			}
+			g.Submit()
+			g.Settle()
+			small := make([]sys.CQE, 8)
+			n := g.Ring.Peek(small)
+			g.Note("peek", n)
+			for _, c := range small[:n] {
+				g.record([]sys.CQE32{{CQE: c}})
+			}
+		},
+	}, {
+		Name:  "cqe32_results",
+		Doc:   "Completions of 32 bytes carry a second half where the request fills it.",
+		Needs: []Need{needSetup(sys.IORING_SETUP_CQE32), needInject},
+		Run: func(r *Run) {
+			g := r.OpenWith(4, sys.Params{Flags: sys.IORING_SETUP_CQE32})
+			for u := range uint64(7) {
+				s := g.SQE(1 + u)
+				s.PrepNop()
+				if u%2 == 0 {
+					s.OpFlags = sys.IORING_NOP_CQE32
+					s.Off, s.Addr = 16*u, 32*u
+				}
+				g.SubmitReap(1)
+			}
+		},
 	}}
 }

@@ -99,6 +99,105 @@ func timeoutScenarios() []Scenario {
 			s.Addr = uint64(soon)
 			g.SubmitReap(1)
 		},
+	}, {
+		Name: "timeout_order",
+		Doc:  "Timeouts complete in the order of their expiry, not of their submission.",
+		Run: func(r *Run) {
+			g := r.Open(8)
+			for i, d := range []time.Duration{3, 1, 4, 2} {
+				g.SQE(uint64(1+i)).PrepTimeout(r.Time(d*soon), 0, 0)
+			}
+			g.Submit()
+			for range 4 {
+				g.Reap(1)
+			}
+		},
+	}, {
+		Name: "timeout_absolute",
+		Doc:  "Timeouts at a point of time to come, on each clock.",
+		Run: func(r *Run) {
+			g := r.Open(8)
+			for i, c := range []struct {
+				clock int32
+				flag  uint32
+			}{
+				{unix.CLOCK_MONOTONIC, 0},
+				{unix.CLOCK_BOOTTIME, sys.IORING_TIMEOUT_BOOTTIME},
+				{unix.CLOCK_REALTIME, sys.IORING_TIMEOUT_REALTIME},
+			} {
+				clock := func() time.Duration {
+					var now unix.Timespec
+					r.Must("clock", unix.ClockGettime(c.clock, &now))
+					return time.Duration(now.Nano())
+				}
+				until := clock() + 2*soon
+				g.SQE(uint64(1+i)).PrepTimeout(r.Time(until), 0, sys.IORING_TIMEOUT_ABS|c.flag)
+				g.SubmitReap(1)
+				g.Note("waited", clock() >= until)
+			}
+		},
+	}, {
+		Name: "timeout_chain",
+		Doc:  "A timeout in a chain delays what is behind it.",
+		Run: func(r *Run) {
+			g := r.Open(8)
+			g.SQE(1, link).PrepNop()
+			g.SQE(2, hardlink).PrepTimeout(r.Time(soon), 0, 0)
+			g.SQE(3, link).PrepNop()
+			g.SQE(4).PrepTimeout(r.Time(soon), 0, 0)
+			g.SubmitReap(4)
+		},
+	}, {
+		Name: "timeout_cancel",
+		Doc:  "Timeouts are cancelled like other requests, one and all.",
+		Run: func(r *Run) {
+			g := r.Open(8)
+			ts := r.Time(far)
+			g.SQE(1).PrepTimeout(ts, 0, 0)
+			g.SQE(2).PrepTimeout(ts, 5, 0)
+			g.SQE(3).PrepTimeout(ts, 0, 0)
+			g.Submit()
+			g.SQE(10).PrepCancel64(2, 0)
+			g.SubmitReap(2)
+			g.SQE(11).PrepTimeoutUpdate(ts, 2, 0)
+			g.SubmitReap(1)
+			g.SQE(12).PrepTimeoutRemove(1, 1)
+			g.SubmitReap(1)
+			g.SQE(13).PrepTimeoutRemove(1, 0)
+			g.Submit()
+			g.ReapAny(2)
+			g.SQE(14).PrepTimeoutRemove(3, 0)
+			g.Submit()
+			g.ReapAny(2)
+		},
+	}, {
+		Name:  "timeout_multishot_removed",
+		Doc:   "A multishot timeout without end is removed.",
+		Needs: []Need{needTimeout(sys.IORING_TIMEOUT_MULTISHOT)},
+		Run: func(r *Run) {
+			g := r.Open(8)
+			g.SQE(1).PrepTimeout(r.Time(far), 0, sys.IORING_TIMEOUT_MULTISHOT)
+			g.Submit()
+			g.SQE(2).PrepTimeoutRemove(1, 0)
+			g.SubmitReap(2)
+		},
+	}, {
+		Name: "timeout_count_of_late",
+		Doc:  "A timeout with a count counts completions that come later, but not those of timeouts.",
+		Run: func(r *Run) {
+			g := r.Open(8)
+			rd, wr := r.Pipe()
+			ts := r.Time(far)
+			g.SQE(1).PrepRead(rd, r.Bytes(4), 0)
+			g.SQE(2).PrepTimeout(ts, 1, 0)
+			g.SQE(3).PrepTimeout(ts, 2, 0)
+			g.Submit()
+			g.Settle()
+			r.Write(wr, "x")
+			g.Reap(2)
+			g.SQE(4).PrepNop()
+			g.SubmitReap(2)
+		},
 	}}
 }
 
