@@ -6,6 +6,7 @@ package uring
 import (
 	"fmt"
 	"iter"
+	"math"
 	"os"
 	"runtime"
 	"syscall"
@@ -108,11 +109,11 @@ func (c *Config) params() (entries uint32, p sys.Params, err error) {
 		p.Flags |= sys.IORING_SETUP_CQSIZE
 		p.CQEntries = c.CQEntries
 	}
-	idle := (c.SQThreadIdle + time.Millisecond - 1) / time.Millisecond
-	if c.SQThreadIdle < 0 || idle > 1<<32-1 {
-		return 0, p, fmt.Errorf("uring: Config.SQThreadIdle is %v; it must be between 0 and %v: %w", c.SQThreadIdle, (1<<32-1)*time.Millisecond, syscall.EINVAL)
+	const longestIdle = math.MaxUint32 * time.Millisecond
+	if c.SQThreadIdle < 0 || c.SQThreadIdle > longestIdle {
+		return 0, p, fmt.Errorf("uring: Config.SQThreadIdle is %v; it must be between 0 and %v: %w", c.SQThreadIdle, longestIdle, syscall.EINVAL)
 	}
-	p.SQThreadIdle = uint32(idle)
+	p.SQThreadIdle = uint32((c.SQThreadIdle + time.Millisecond - 1) / time.Millisecond)
 	p.SQThreadCPU = c.SQThreadCPU
 	if c.AttachWQ != nil {
 		fd := c.AttachWQ.Fd()
@@ -200,6 +201,8 @@ type Ring struct {
 	taken, filled int
 	wide          []CQE32
 	narrow        [64]CQE
+
+	reg registrations // what is registered, and its memory
 }
 
 // GetSQE128 returns the next free entry of 128 bytes, zeroed; nil when the queue
@@ -218,22 +221,26 @@ func (r *Ring) GetSQE128() *sys.SQE128 {
 		}
 		return nil
 	}
-	for {
-		if r.next == nil && !r.fetch() {
+	// The window may be older than the room that the kernel has made since.
+	if r.next == nil || r.index()+2 > len(r.window) {
+		if !r.fetch() {
 			return nil
 		}
-		at := r.index()
-		if at+2 <= len(r.window) {
-			s := r.next
-			r.seek(at + 2)
-			return double(s)
-		}
+	}
+	if r.index()+2 > len(r.window) {
+		// A lone slot: the last one before the wrap, or the last free one.
 		if r.Space() < 3 {
 			return nil
 		}
 		pad := r.refill()
 		pad.Fd, pad.Flags = -1, sys.IOSQE_CQE_SKIP_SUCCESS
+		if !r.fetch() {
+			return nil
+		}
 	}
+	s := r.next
+	r.seek(r.index() + 2)
+	return double(s)
 }
 
 // refill is the slow path of GetSQE: the window's last entry, or the first one of
@@ -318,13 +325,8 @@ func (r *Ring) Submit() (int, error) {
 		return 0, os.ErrInvalid
 	}
 	r.handOver()
-	for {
-		n, err := r.b.Submit(Wait{})
-		r.took(n)
-		if err != sys.ErrInterrupted {
-			return n, err
-		}
-	}
+	n, err := r.b.Submit(Wait{})
+	return r.finish(Wait{}, time.Time{}, r.pending, n, err)
 }
 
 // SubmitWait is Submit and then Wait, in one crossing. If the kernel takes fewer
@@ -343,44 +345,16 @@ func (r *Ring) SubmitWait(w Wait) (int, error) {
 	}
 	r.handOver()
 	offered := r.pending
-	w.Flags |= sys.IORING_ENTER_GETEVENTS
-	if w.Timeout|w.MinTimeout != 0 {
-		start := time.Now()
-		n, err := r.b.Submit(w)
-		return r.finish(w, start, offered, n, err)
+	w = r.asked(w)
+	if !w.Plain() {
+		return r.submitTimed(w, offered)
 	}
 	n, err := r.b.Submit(w)
-	if err != nil || n != offered || r.rewind || w.N != 0 && r.b.Ready() < min(int(w.N), r.cqEntries) {
+	if err != nil || n != offered || r.rewind || w.N != 0 && r.b.Ready() < int(w.N) {
 		return r.finish(w, time.Time{}, offered, n, err)
 	}
 	r.pending = 0 // the common end, and the only one that must be fast
 	return n, nil
-}
-
-// took notes that the kernel took n entries.
-func (r *Ring) took(n int) {
-	r.pending -= n
-	if r.rewind {
-		r.pending = 0
-		r.drop()
-	}
-}
-
-// finish decides what a first attempt came to, and goes on waiting if it must.
-func (r *Ring) finish(w Wait, start time.Time, offered, n int, err error) (int, error) {
-	r.took(n)
-	for err == sys.ErrInterrupted && n < offered && w.Sigmask == nil {
-		// A signal came before the kernel took anything.
-		n, err = r.b.Submit(w)
-		r.took(n)
-	}
-	if n < offered && !r.sqpoll || w.N == 0 {
-		if err == sys.ErrInterrupted && w.Sigmask == nil {
-			err = nil
-		}
-		return n, err
-	}
-	return n, r.await(w, start, err)
 }
 
 // Wait waits until w.N completions are ready, and consumes none. It leaves the
@@ -396,64 +370,16 @@ func (r *Ring) Wait(w Wait) error {
 	if r == nil {
 		return os.ErrInvalid
 	}
-	w.Flags |= sys.IORING_ENTER_GETEVENTS
+	w = r.asked(w)
 	var start time.Time
 	if !w.Plain() {
 		start = time.Now()
 	}
-	err := r.b.Wait(w)
+	err := r.b.Wait(bounded(w))
 	if w.N == 0 {
-		if err == sys.ErrInterrupted && w.Sigmask == nil {
-			err = nil
-		}
-		return err
+		return uninterrupted(w, err)
 	}
 	return r.await(w, start, err)
-}
-
-// await goes on until the wait is over; err is what the last attempt came to.
-func (r *Ring) await(w Wait, start time.Time, err error) error {
-	need := min(int(w.N), r.cqEntries)
-	for {
-		if err != nil && err != sys.ErrInterrupted && err != os.ErrDeadlineExceeded {
-			return err
-		}
-		ready := r.b.Ready()
-		if ready >= need {
-			return nil
-		}
-		again := w
-		if w.Timeout > 0 || w.MinTimeout > 0 {
-			passed := time.Since(start)
-			if w.MinTimeout > 0 && passed >= w.MinTimeout {
-				if ready > 0 {
-					return nil
-				}
-				again.N, need = 1, 1
-			}
-			switch {
-			case w.Timeout == 0:
-			case w.Flags&sys.IORING_ENTER_ABS_TIMER != 0:
-				// Only the kernel knows the clock, and it has told.
-				if err == os.ErrDeadlineExceeded {
-					return err
-				}
-			case passed >= w.Timeout:
-				return os.ErrDeadlineExceeded
-			default:
-				again.Timeout -= passed
-			}
-			again.MinTimeout = max(0, again.MinTimeout-passed)
-		}
-		if w.Flags&sys.IORING_ENTER_EXT_ARG_REG != 0 && err == os.ErrDeadlineExceeded {
-			return err
-		}
-		if w.Sigmask != nil {
-			// Nothing else ends a wait early.
-			return sys.ErrInterrupted
-		}
-		err = r.b.Wait(again)
-	}
 }
 
 // Peek copies completions that are ready into dst, consumes them and returns
@@ -552,7 +478,12 @@ func (r *Ring) pop() CQE32 {
 
 // Backend returns what carries the ring. Submitting or reaping through it beside
 // the Ring's own methods confuses both.
-func (r *Ring) Backend() Backend { return r.b }
+func (r *Ring) Backend() Backend {
+	if r == nil {
+		return nil
+	}
+	return r.b
+}
 
 // Fd returns the ring's descriptor, -1 if it has none or is closed.
 func (r *Ring) Fd() int {
@@ -592,10 +523,13 @@ func (r *Ring) Close() error {
 	if r == nil {
 		return os.ErrInvalid
 	}
-	if err := r.b.Close(); err != nil {
+	defer r.reg.ringClosed(r.b)
+	r.handOver() // a Close that is refused loses nothing
+	err := r.b.Close()
+	r.drop()
+	if err != nil {
 		return err
 	}
-	r.drop()
 	r.pending, r.taken, r.filled = 0, 0, 0
 	return nil
 }

@@ -218,6 +218,7 @@ func (r *Ring) Submit(w sys.Wait) (int, error) {
 	if r.h == nil {
 		return 0, os.ErrClosed
 	}
+	w.N = min(w.N, r.params.CQEntries) // the kernel takes it for a signed number
 	var how C.uint
 	switch {
 	case !w.Plain() || w.Flags&^sys.IORING_ENTER_GETEVENTS != 0:
@@ -266,6 +267,7 @@ func (r *Ring) Wait(w sys.Wait) error {
 	if r.h == nil {
 		return os.ErrClosed
 	}
+	w.N = min(w.N, r.params.CQEntries)
 	var how C.uint
 	if !w.Plain() || w.Flags != 0 {
 		var err error

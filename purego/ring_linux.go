@@ -71,6 +71,7 @@ func (r *Ring) Submit(w sys.Wait) (int, error) {
 	if err := w.Check(r.params.Features); err != nil {
 		return 0, err
 	}
+	w.N = min(w.N, r.cq.entries) // the kernel takes it for a signed number
 	if debugThreads {
 		if err := r.checkThread(); err != nil {
 			return 0, err
@@ -129,6 +130,7 @@ func (r *Ring) Wait(w sys.Wait) error {
 	if err := w.Check(r.params.Features); err != nil {
 		return err
 	}
+	w.N = min(w.N, r.cq.entries)
 	if debugThreads {
 		if err := r.checkThread(); err != nil {
 			return err

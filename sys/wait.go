@@ -13,8 +13,8 @@ import (
 // Wait says what a submission waits for. The zero value waits for nothing.
 type Wait struct {
 	// N is the number of completions to wait for. It counts those in the
-	// kernel's completion queue and reaches the kernel unchanged; a number above
-	// the queue's size waits for a full queue.
+	// kernel's completion queue; a number above the queue's size waits for a full
+	// queue.
 	N uint32
 
 	// Timeout ends the wait after this long; 0 means never. It needs
@@ -34,8 +34,9 @@ type Wait struct {
 
 	// Reg is the index of a registered wait, with IORING_ENTER_EXT_ARG_REG in
 	// Flags (Linux 6.13). The kernel then takes timeout, minimum and signal mask
-	// from there, and the fields above must be zero. A signal does not end such
-	// a wait: it starts the registered timeout anew.
+	// from there, and the fields above must be zero. With a registered minimum
+	// the wait may end with fewer than N. A signal does not end it: it starts the
+	// registered timeout anew.
 	Reg uint32
 
 	// Flags are bits for io_uring_enter(2) that the fields above do not express.

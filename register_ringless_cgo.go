@@ -1,0 +1,8 @@
+//go:build linux && cgo && !uringgo
+
+package uring
+
+import "github.com/uring-go/uring/liburing"
+
+// registerRingless is the default backend's io_uring_register(2) without a ring.
+var registerRingless ringless = liburing.RegisterRingless
