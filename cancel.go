@@ -120,7 +120,8 @@ func (m Match) argument(method string) (*sys.SyncCancelReg, error) {
 //
 // Only requests that wait for something can be cancelled: a poll, a timeout, a
 // socket or pipe without data, a place in a worker's queue. A disk's read in flight
-// is not found, and ends by itself.
+// is not found, and ends by itself. Under IORING_SETUP_SQPOLL neither are requests
+// that the kernel thread's workers have: IORING_OP_ASYNC_CANCEL finds those.
 //
 // It is ENOENT if the match is for one request and there is none,
 // os.ErrDeadlineExceeded after the timeout, EBADF for a descriptor that is not open.
