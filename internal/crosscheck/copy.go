@@ -270,7 +270,7 @@ func (c *copier) fixed(sqe *uring.SQE) {
 func (c *copier) openFile(s *slot, sqe *uring.SQE, which int) {
 	dir, flags, mode := c.from, unix.O_RDONLY|unix.O_NOFOLLOW, uint32(0)
 	if which == dest {
-		dir, flags, mode = c.to, unix.O_WRONLY|unix.O_CREAT|unix.O_NOFOLLOW, unixMode(s.job.mode)
+		dir, flags, mode = c.to, unix.O_WRONLY|unix.O_CREAT|unix.O_NOFOLLOW, uint32(s.job.mode)
 	}
 	if c.direct {
 		sqe.PrepOpenatDirect(int(dir.Fd()), s.path, flags, mode, uint32(s.fd[which]))
@@ -414,18 +414,4 @@ func (c *copier) drain() error {
 		}
 	}
 	return nil
-}
-
-func unixMode(m fs.FileMode) uint32 {
-	mode := uint32(m.Perm())
-	for from, to := range map[fs.FileMode]uint32{
-		fs.ModeSetuid: unix.S_ISUID,
-		fs.ModeSetgid: unix.S_ISGID,
-		fs.ModeSticky: unix.S_ISVTX,
-	} {
-		if m&from != 0 {
-			mode |= to
-		}
-	}
-	return mode
 }

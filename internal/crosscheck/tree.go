@@ -30,7 +30,7 @@ type tree struct {
 type file struct {
 	path string // relative to the root
 	size int64
-	mode fs.FileMode // permissions, and the bits beside them that open(2) can set
+	mode fs.FileMode // permissions; the kernel takes setuid and setgid away on a write
 	sum  [sha256.Size]byte
 }
 
@@ -40,8 +40,6 @@ func (t *tree) bytes() (n int64) {
 	}
 	return n
 }
-
-const keptMode = fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky
 
 // readTree lists the tree at root and reads all of its files.
 func readTree(ctx context.Context, root string) (*tree, error) {
@@ -65,7 +63,7 @@ func readTree(ctx context.Context, root string) (*tree, error) {
 			if err != nil {
 				return err
 			}
-			t.files = append(t.files, file{path: rel, size: info.Size(), mode: info.Mode() & keptMode})
+			t.files = append(t.files, file{path: rel, size: info.Size(), mode: info.Mode().Perm()})
 		case d.Type() == fs.ModeSymlink:
 			t.links++
 		default:
