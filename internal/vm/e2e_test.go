@@ -37,7 +37,7 @@ func TestEndToEnd(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			g := &guestTest{vm: vm, spec: spec, dir: t.TempDir()}
+			g := &guestTest{vm: vm, spec: spec, dir: t.TempDir(), tmp: t.TempDir()}
 			g.smoke = compile(t, g.dir, "smoke", spec.GOARCH, "./testdata/smoke")
 			t.Run("NOP", g.nop)
 			t.Run("Status", g.status)
@@ -69,6 +69,7 @@ func compile(t *testing.T, dir, name, goarch, pkg string) string {
 // A guestTest runs the smoke program under one kernel.
 type guestTest struct {
 	vm, smoke, dir string
+	tmp            string // for the runner's temporary files
 	spec           kernel.Spec
 }
 
@@ -82,6 +83,7 @@ func (g *guestTest) command(flags string, args ...string) *exec.Cmd {
 	all := append([]string{"run", "-kernel", g.spec.String()}, strings.Fields(flags)...)
 	cmd := exec.Command(g.vm, append(append(all, g.smoke), args...)...)
 	cmd.Dir = g.dir
+	cmd.Env = append(os.Environ(), "TMPDIR="+g.tmp)
 	return cmd
 }
 
@@ -177,7 +179,7 @@ func (g *guestTest) files(t *testing.T) {
 		t.Errorf("id says %q", r.stdout)
 	}
 	cmd := g.command("-env SMOKE=1", "env", "GOSMOKE")
-	cmd.Env = append(os.Environ(), "GOSMOKE=passed on")
+	cmd.Env = append(cmd.Env, "GOSMOKE=passed on")
 	if r := finish(t, cmd); r.stdout != "passed on\n" {
 		t.Errorf("GOSMOKE is %q in the guest", r.stdout)
 	}
@@ -218,6 +220,15 @@ func (g *guestTest) signals(t *testing.T) {
 		for deadline := time.Now().Add(5 * time.Second); alive(group); time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("the guest, process group %d, lives 5 s after %v", group, sig)
+			}
+		}
+		for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			left, err := os.ReadDir(g.tmp)
+			if err == nil && len(left) == 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("5 s after %v, temporary files are left: %v, %v", sig, left, err)
 			}
 		}
 	}
@@ -309,6 +320,10 @@ func (g *guestTest) scratch(t *testing.T) {
 	device := "/dev/nvme0n1"
 	if g.spec.UML {
 		device = "/dev/ubda"
+	}
+	r = g.run(t, "-scratch 64M -env TMPDIR=/scratch", "env", "TMPDIR")
+	if r.want(t, 0, ""); r.stdout != "/scratch\n" {
+		t.Errorf("TMPDIR is %q in the guest", r.stdout)
 	}
 	r = g.run(t, "-scratch 64M:raw", "direct", device)
 	if r.want(t, 0, ""); r.stdout != "direct\n" {

@@ -31,7 +31,9 @@
 //
 // # How it works
 //
-// The kernels are Debian's packages, fetched once (package kernel). QEMU emulates
+// The kernels are Debian's packages (package kernel). They are fetched once, into
+// uring-kernels below the user's cache directory; a kernel whose directory there is
+// removed is fetched anew. QEMU emulates
 // the machine without hardware virtualisation, so any host will do: a run takes
 // three seconds, of which two are the boot. User-mode Linux takes one second and
 // needs no QEMU, but has one CPU, no 32-bit programs and no NVMe disk.

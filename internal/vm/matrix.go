@@ -43,9 +43,9 @@ type matrixOptions struct {
 // command, but for -test.… flags, which are for the binaries.
 func parseMatrix(args []string, complaints io.Writer) (*matrixOptions, error) {
 	o := &matrixOptions{}
-	o.config.Timeout = 5 * time.Minute
 	fs := flag.NewFlagSet("vm matrix", flag.ContinueOnError)
 	fs.SetOutput(complaints)
+	fs.DurationVar(&o.config.Timeout, "timeout", 0, "limit on each binary's run time; default 5m, with -quick 2m")
 	fs.BoolVar(&o.quick, "quick", false, "four kernels, the fastest way, with -test.short")
 	fs.BoolVar(&o.list, "list", false, "list the kernels and stop")
 	o.register(fs)
@@ -59,6 +59,12 @@ func parseMatrix(args []string, complaints io.Writer) (*matrixOptions, error) {
 			return nil, err
 		}
 		o.kernels = append(o.kernels, spec)
+	}
+	if o.config.Timeout == 0 {
+		o.config.Timeout = 5 * time.Minute
+		if o.quick {
+			o.config.Timeout = 2 * time.Minute
+		}
 	}
 	o.named = len(o.kernels) > 0
 	switch {
@@ -153,29 +159,37 @@ func matrixCommand(ctx context.Context, args []string) (int, error) {
 	case len(o.packages) == 0:
 		return 0, errors.New("matrix: no packages with tests here; name some after --")
 	}
-	dir, err := os.MkdirTemp("", "uring-matrix-")
+	dir, err := os.MkdirTemp("", "uring-binaries-")
 	if err != nil {
 		return 0, err
 	}
-	t := newTable(os.Stdout, dir)
+	defer os.RemoveAll(dir)
+	t := &table{w: os.Stdout}
+	if err := fill(ctx, o, dir, t); err != nil {
+		return 0, err
+	}
+	t.summary()
+	switch {
+	case t.failed:
+		return 1, nil
+	case !t.tried:
+		return exitNothing, nil
+	}
+	return 0, nil
+}
+
+// fill compiles what is to be run, into dir, and runs it.
+func fill(ctx context.Context, o *matrixOptions, dir string, t *table) error {
 	binaries, err := buildAll(ctx, o, dir, t)
 	if err != nil {
-		return 0, errors.Join(err, os.RemoveAll(dir))
+		return err
 	}
 	for _, spec := range o.kernels {
 		if err := runKernel(ctx, o, spec, binaries, t); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	t.summary()
-	if t.failed {
-		fmt.Printf("outputs of what failed: %s\n", dir)
-		return 1, nil
-	}
-	if !t.tried {
-		return exitNothing, os.RemoveAll(dir)
-	}
-	return 0, os.RemoveAll(dir)
+	return nil
 }
 
 // runKernel runs every binary that the kernel can run. An error ends the matrix.
@@ -193,16 +207,17 @@ func runKernel(ctx context.Context, o *matrixOptions, spec kernel.Spec, binaries
 		if b.goarch != spec.GOARCH {
 			continue
 		}
-		t.add(runBinary(ctx, o, image, b, t.dir))
+		r := runBinary(ctx, o, image, b)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		t.add(r)
 	}
 	return nil
 }
 
 // runBinary runs one binary under one kernel.
-func runBinary(ctx context.Context, o *matrixOptions, image kernel.Image, b binary, dir string) row {
+func runBinary(ctx context.Context, o *matrixOptions, image kernel.Image, b binary) row {
 	var out bytes.Buffer
 	c := o.config
 	c.Kernel, c.Program, c.Dir = image, b.path, b.dir
@@ -232,12 +247,7 @@ func runBinary(ctx context.Context, o *matrixOptions, image kernel.Image, b bina
 	if err != nil {
 		res.note = err.Error()
 	}
-	if res.failed = res.result != "ok" && res.result != "skip"; res.failed {
-		res.output = out.String()
-		name := strings.NewReplacer("/", "-", " ", "-").Replace(res.kernel + "-" + b.name)
-		if err := os.WriteFile(filepath.Join(dir, name+".log"), append(out.Bytes(), res.note...), 0o644); err != nil {
-			res.note += "; " + err.Error()
-		}
-	}
+	res.failed = res.result != "ok" && res.result != "skip"
+	res.output = out.String()
 	return res
 }

@@ -8,13 +8,15 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 )
 
-// outputLines is how much of a failed run's output is shown.
+// outputLines is how many lines of a failed run's output are shown. The whole is
+// kept in a file.
 const outputLines = 30
 
 // A row is the result of one run.
@@ -25,7 +27,7 @@ type row struct {
 	time           time.Duration
 	tests          tests
 	note           string // what there is to say, in one or more lines
-	output         string // of the program, if it failed
+	output         string // of the program
 }
 
 // tests counts top-level tests.
@@ -61,42 +63,68 @@ func (t tests) String() string {
 // A table collects rows.
 type table struct {
 	w             io.Writer
-	dir           string // for the outputs of what failed
 	rows          []row
 	tried, failed bool
 }
 
-func newTable(w io.Writer, dir string) *table { return &table{w: w, dir: dir} }
-
 // add prints a row and keeps it.
 func (t *table) add(r row) {
-	t.rows = append(t.rows, r)
 	t.failed = t.failed || r.failed
 	t.tried = t.tried || r.binary != ""
-	fmt.Fprintf(t.w, "%-15s %-24s %-6s", r.kernel, r.binary, r.result)
+	fmt.Fprintf(t.w, "%-15s %-26s %-6s", r.kernel, r.binary, r.result)
 	if r.binary != "" {
 		fmt.Fprintf(t.w, " %6.1f s  %v", r.time.Seconds(), r.tests)
 	}
 	fmt.Fprintln(t.w)
 	if r.failed && r.output != "" {
-		t.indent(tail(r.output, outputLines))
+		t.indent(excerpt(r.output, outputLines))
+		t.indent(keep(r))
 	}
 	if r.note != "" {
 		t.indent(r.note)
 	}
+	r.output = ""
+	t.rows = append(t.rows, r)
 }
 
 func (t *table) indent(text string) {
 	fmt.Fprintf(t.w, "    %s\n", strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    "))
 }
 
-// tail returns the last n lines.
-func tail(text string, n int) string {
-	lines := strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n")
-	if len(lines) <= n {
-		return text
+// keep writes a row's output to a file, and returns what to say about it.
+func keep(r row) string {
+	f, err := os.CreateTemp("", "uring-"+strings.NewReplacer("/", "-", " ", "-", "(", "", ")", "").Replace(r.kernel+"-"+r.binary)+"-*.log")
+	if err != nil {
+		return err.Error()
 	}
-	return fmt.Sprintf("… %d lines before\n", len(lines)-n) + strings.Join(lines[len(lines)-n:], "")
+	defer f.Close()
+	if _, err := f.WriteString(r.output); err != nil {
+		return err.Error()
+	}
+	return "all of it: " + f.Name()
+}
+
+// excerpt returns the lines that say which tests failed and whether the program
+// panicked, or the last lines if there are none of them, but at most n.
+func excerpt(text string, n int) string {
+	lines := strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n")
+	var telling []string
+	for i, line := range lines {
+		trimmed := strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(trimmed, "--- FAIL: "), strings.HasPrefix(line, "panic: "), strings.HasPrefix(line, "fatal error: "):
+			telling = append(telling, line)
+		case i > 0 && strings.HasSuffix(lines[i-1], "running tests:\n"):
+			telling = append(telling, line)
+		}
+	}
+	if telling == nil {
+		telling = lines[max(0, len(lines)-n):]
+	}
+	if more := len(telling) - n; more > 0 {
+		telling = append(telling[:n:n], fmt.Sprintf("… and %d lines more", more))
+	}
+	return strings.Join(telling, "")
 }
 
 // summary prints one line per kernel and one column per binary.

@@ -20,7 +20,7 @@ import (
 	"github.com/uring-go/uring/internal/vm/machine"
 )
 
-// runOptions are the flags of "run", and the defaults of "matrix".
+// runOptions are the flags of "run"; "matrix" has some of them too.
 type runOptions struct {
 	kernel  string
 	arch    string
@@ -63,7 +63,6 @@ func (f scratchFlag) Set(s string) error {
 // register adds the flags that shape the guest.
 func (o *runOptions) register(fs *flag.FlagSet) {
 	c := &o.config
-	fs.DurationVar(&c.Timeout, "timeout", c.Timeout, "limit on the program's run time")
 	fs.Var((*list)(&c.Files), "file", "file or directory to take along; may be repeated")
 	fs.Var(&o.env, "env", "environment variable to pass on, as NAME or NAME=VALUE; may be repeated")
 	fs.Var((*list)(&c.Sysctls), "sysctl", "NAME=VALUE to set before the program starts; may be repeated")
@@ -77,9 +76,10 @@ func (o *runOptions) register(fs *flag.FlagSet) {
 
 // parseRun reads the arguments of "run".
 func parseRun(args []string) (*runOptions, error) {
-	// go test ends its tests after ten minutes, with a report of their own.
-	o := &runOptions{config: machine.Config{Timeout: 11 * time.Minute}}
+	o := &runOptions{}
 	fs := flag.NewFlagSet("vm run", flag.ContinueOnError)
+	// go test ends its tests after ten minutes, with a report of their own.
+	fs.DurationVar(&o.config.Timeout, "timeout", 11*time.Minute, "limit on the program's run time")
 	fs.StringVar(&o.kernel, "kernel", "", "the kernel: SERIES or SERIES/VARIANT, such as 6.1 or 6.12/uml")
 	fs.StringVar(&o.arch, "arch", "", "fail unless the program is for this `GOARCH`")
 	fs.BoolVar(&o.uml, "uml", false, "the same as /uml after the series")
@@ -151,14 +151,10 @@ func (o *runOptions) spec(goarch string) (kernel.Spec, error) {
 	return spec.For(goarch)
 }
 
-// environment returns what the program gets: variables of Go's, and those named.
+// environment returns what the program gets: the variables that are named, and
+// those of Go's.
 func environment(environ []string, named []string) []string {
 	var env []string
-	for _, kv := range environ {
-		if strings.HasPrefix(kv, "GO") {
-			env = append(env, kv)
-		}
-	}
 	for _, n := range named {
 		if strings.Contains(n, "=") {
 			env = append(env, n)
@@ -168,6 +164,11 @@ func environment(environ []string, named []string) []string {
 			if strings.HasPrefix(kv, n+"=") {
 				env = append(env, kv)
 			}
+		}
+	}
+	for _, kv := range environ {
+		if strings.HasPrefix(kv, "GO") {
+			env = append(env, kv)
 		}
 	}
 	return env

@@ -91,7 +91,7 @@ func TestScratchFlag(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	environ := []string{"HOME=/x", "GODEBUG=a=1", "GOMAXPROCS=2", "PATH=/p", "LANG=C", "TOKEN=t"}
 	got := environment(environ, []string{"LANG", "NEW=1", "ABSENT"})
-	if d := cmp.Diff([]string{"GODEBUG=a=1", "GOMAXPROCS=2", "LANG=C", "NEW=1"}, got); d != "" {
+	if d := cmp.Diff([]string{"LANG=C", "NEW=1", "GODEBUG=a=1", "GOMAXPROCS=2"}, got); d != "" {
 		t.Errorf("environment (-want +got):\n%s", d)
 	}
 }
@@ -163,12 +163,13 @@ func TestParseMatrix(t *testing.T) {
 func TestTable(t *testing.T) {
 	out := "=== RUN   TestA\n--- PASS: TestA (0.00s)\n    --- PASS: TestA/sub (0.00s)\n--- SKIP: TestB (0.00s)\n--- FAIL: TestC (0.00s)\nPASS\n"
 	var b strings.Builder
-	tab := newTable(&b, "")
+	t.Setenv("TMPDIR", t.TempDir()) // for the outputs that are kept
+	tab := &table{w: &b}
 	tab.add(row{kernel: "6.1", binary: "purego cgo", result: "ok", time: 2500 * time.Millisecond, tests: countTests([]byte(out))})
 	if tab.failed || !tab.tried {
 		t.Errorf("after a success: failed %v, tried %v", tab.failed, tab.tried)
 	}
-	tab.add(row{kernel: "6.1", binary: "purego nocgo", result: "FAIL", failed: true, note: "exit status 1", output: strings.Repeat("line\n", outputLines+5)})
+	tab.add(row{kernel: "6.1", binary: "purego nocgo", result: "FAIL", failed: true, note: "exit status 1", output: out})
 	tab.add(row{kernel: "9.9", result: "none", note: "cannot be had:\nno suite"})
 	tab.add(row{kernel: "6.1/386", binary: "purego nocgo", result: "ok"})
 	tab.summary()
@@ -176,14 +177,32 @@ func TestTable(t *testing.T) {
 		t.Error("a failed row did not count")
 	}
 	for _, want := range []string{
-		"6.1             purego cgo               ok        2.5 s  1 passed, 1 skipped, 1 failed\n",
-		"    … 5 lines before\n    line\n",
+		"6.1             purego cgo                 ok        2.5 s  1 passed, 1 skipped, 1 failed\n",
+		"    --- FAIL: TestC (0.00s)\n    all of it: ",
 		"    exit status 1\n",
-		"9.9                                      none  \n    cannot be had:\n    no suite\n",
+		"9.9                                        none  \n    cannot be had:\n    no suite\n",
 		"KERNEL   purego cgo  purego nocgo\n6.1      ok          FAIL\n9.9      none        none\n6.1/386  -           ok\n",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the table lacks %q:\n%s", want, b.String())
+		}
+	}
+}
+
+func TestExcerpt(t *testing.T) {
+	timeout := "=== RUN   TestX\nlog\npanic: test timed out after 1s\n\trunning tests:\n\t\tTestX (1s)\n\ngoroutine 1 [running]:\n"
+	for _, tt := range []struct {
+		text string
+		n    int
+		want string
+	}{
+		{"a\nb\nc\n", 2, "b\nc"},
+		{"a\n--- FAIL: A (0s)\n    --- FAIL: A/b (0s)\nc\n", 5, "--- FAIL: A (0s)\n    --- FAIL: A/b (0s)\n"},
+		{"--- FAIL: A\n--- FAIL: B\n--- FAIL: C\n", 2, "--- FAIL: A\n--- FAIL: B\n… and 1 lines more"},
+		{timeout, 9, "panic: test timed out after 1s\n\t\tTestX (1s)\n"},
+	} {
+		if got := excerpt(tt.text, tt.n); got != tt.want {
+			t.Errorf("excerpt(%q, %d) = %q, want %q", tt.text, tt.n, got, tt.want)
 		}
 	}
 }

@@ -27,7 +27,7 @@ type Config struct {
 	// exists in the guest from the beginning.
 	Collect, CollectDirs []string
 
-	Env     []string // NAME=VALUE, beside a few of the guest's own
+	Env     []string // NAME=VALUE; of two equal names the first counts
 	Sysctls []string // NAME=VALUE
 	Append  string   // more kernel parameters
 	Scratch Scratch

@@ -68,9 +68,10 @@ func Run(ctx context.Context, c *Config) (Result, error) {
 
 func newJob(c *Config) *guest.Job {
 	job := &guest.Job{
-		Argv:    append([]string{c.Program}, c.Args...),
-		Dir:     c.Dir,
-		Env:     append([]string{"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=/root", "TMPDIR=/tmp", "PWD=" + c.Dir}, c.Env...),
+		Argv: append([]string{c.Program}, c.Args...),
+		Dir:  c.Dir,
+		// Of two equal names the first counts.
+		Env:     append(c.Env[:len(c.Env):len(c.Env)], "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=/root", "TMPDIR=/tmp", "PWD="+c.Dir),
 		UID:     c.UID,
 		Timeout: c.Timeout,
 		Sysctls: c.Sysctls,
@@ -120,9 +121,7 @@ type running struct {
 	dir     string
 	stderr  bytes.Buffer // the emulator's own complaints
 	console *consoleTail
-
-	watch   *os.File // user-mode Linux only: its end ends the guest
-	watcher *exec.Cmd
+	guard   *guard
 }
 
 // startGuest starts the emulator. The caller's goroutine must end it.
@@ -150,7 +149,7 @@ func startGuest(c *Config, dir, initramfs, scratch string) (*running, error) {
 	}
 	// Should this process be killed, the guest is too. The kernel watches the
 	// thread that starts it, so the goroutine must not leave that thread.
-	// The process group holds user-mode Linux's helpers.
+	// The group is for user-mode Linux, which is several processes.
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	runtime.LockOSThread()
 	if err := g.cmd.Start(); err != nil {
@@ -162,11 +161,9 @@ func startGuest(c *Config, dir, initramfs, scratch string) (*running, error) {
 		g.cmd.Wait()
 		close(g.ended)
 	}()
-	if c.Kernel.Spec.UML {
-		if g.watch, g.watcher, err = umlWatch(g.cmd.Process.Pid); err != nil {
-			g.end()
-			return nil, err
-		}
+	if g.guard, err = startGuard(g.cmd.Process.Pid, dir); err != nil {
+		g.end()
+		return nil, err
 	}
 	if c.Console != nil {
 		g.console = followConsole(consoleFile(dir), c.Console)
@@ -180,11 +177,7 @@ func (g *running) end() {
 	<-g.ended
 	runtime.UnlockOSThread()
 	g.frames.Close()
-	if g.watcher != nil {
-		g.watcher.Process.Kill() // the group is gone: nothing left to watch
-		g.watcher.Wait()
-		g.watch.Close()
-	}
+	g.guard.stop()
 	g.console.stop()
 }
 

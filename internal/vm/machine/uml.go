@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -66,23 +65,4 @@ func umlMemoryDir(c *Config, dir string) string {
 		return dir
 	}
 	return shm
-}
-
-// umlWatch starts a process that ends the group of processes when the file it
-// returns is closed, be it by this process's death. User-mode Linux has helpers
-// that outlive it when it is killed; Pdeathsig is not for them.
-func umlWatch(group int) (*os.File, *exec.Cmd, error) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	defer r.Close()
-	cmd := exec.Command("/bin/sh", "-c", `read -r _; kill -s KILL -- "-$1" 2>/dev/null`, "sh", strconv.Itoa(group))
-	cmd.Stdin = r
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // survives what ends us
-	if err := cmd.Start(); err != nil {
-		w.Close()
-		return nil, nil, err
-	}
-	return w, cmd, nil
 }
