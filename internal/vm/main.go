@@ -3,13 +3,16 @@
 // Command vm runs a program, such as a Go test binary, under another Linux
 // kernel. It is a test tool of this module and no part of the library.
 //
-//	go build -o /tmp/vm ./internal/vm
-//	/tmp/vm run -kernel 6.1 ./pkg.test -test.v
-//	go test -exec "/tmp/vm run -kernel 7.2" ./...
-//	go test -exec "/tmp/vm run -kernel 5.10/uml" ./...
-//	GOARCH=arm64 go test -exec "/tmp/vm run -kernel 6.12/arm64" ./...
-//	/tmp/vm matrix 5.10 6.1/uml 7.2 -- ./purego
-//	/tmp/vm list
+//	go build -o vm ./internal/vm
+//	./vm run -kernel 6.1 ./pkg.test -test.v
+//	go test -exec "$PWD/vm run -kernel 7.2" ./...
+//	go test -exec "$PWD/vm run -kernel 5.10/uml" ./...
+//	GOARCH=arm64 go test -exec "$PWD/vm run -kernel 6.12/arm64" ./...
+//	./vm matrix 5.10 6.1/uml 7.2 -- ./purego
+//	./vm list
+//
+// ("go run ./internal/vm run ..." works too, but go run turns every exit status
+// into 1.)
 //
 // scripts/kernels builds it and runs "vm matrix". A kernel is named by its series
 // and, after a slash, "uml", an architecture or one of Debian's flavours: 6.12,
@@ -33,10 +36,13 @@
 //
 // The kernels are Debian's packages (package kernel). They are fetched once, into
 // uring-kernels below the user's cache directory; a kernel whose directory there is
-// removed is fetched anew. QEMU emulates
-// the machine without hardware virtualisation, so any host will do: a run takes
-// three seconds, of which two are the boot. User-mode Linux takes one second and
-// needs no QEMU, but has one CPU, no 32-bit programs and no NVMe disk.
+// removed is fetched anew.
+//
+// QEMU emulates the machine without hardware virtualisation, so any host will do. A
+// run takes three seconds, of which two are the boot; programs then compute at a
+// tenth of the host's speed. User-mode Linux takes one second and computes at nearly
+// full speed, and it needs no QEMU. But it has one CPU, no 32-bit programs and no
+// NVMe disk.
 //
 // The root file system is an archive that is written for each run (package cpio).
 // It holds a first process of our own (package guest/init), which runs the program.

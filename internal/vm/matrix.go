@@ -170,10 +170,10 @@ func matrixCommand(ctx context.Context, args []string) (int, error) {
 	}
 	t.summary()
 	switch {
-	case t.failed:
-		return 1, nil
 	case !t.tried:
 		return exitNothing, nil
+	case t.failed:
+		return 1, nil
 	}
 	return 0, nil
 }
@@ -198,8 +198,11 @@ func runKernel(ctx context.Context, o *matrixOptions, spec kernel.Spec, binaries
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if missing := machine.Missing(spec); err == nil && len(missing) > 0 {
+		err = fmt.Errorf("not installed: %s", strings.Join(missing, " "))
+	}
 	if err != nil {
-		// A kernel that nobody named may have left the archive.
+		// Without a name it was worth a try only: it may have left the archive.
 		t.add(row{kernel: spec.String(), result: "none", failed: o.named, note: err.Error()})
 		return nil
 	}

@@ -104,27 +104,40 @@ func keep(r row) string {
 	return "all of it: " + f.Name()
 }
 
-// excerpt returns the lines that say which tests failed and whether the program
-// panicked, or the last lines if there are none of them, but at most n.
+// excerpt returns the lines that say how the program panicked and which tests
+// failed, or the last lines if there are none of them, but at most n.
 func excerpt(text string, n int) string {
 	lines := strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n")
-	var telling []string
+	var panics, failures []string
 	for i, line := range lines {
 		trimmed := strings.TrimSpace(line)
 		switch {
-		case strings.HasPrefix(trimmed, "--- FAIL: "), strings.HasPrefix(line, "panic: "), strings.HasPrefix(line, "fatal error: "):
-			telling = append(telling, line)
-		case i > 0 && strings.HasSuffix(lines[i-1], "running tests:\n"):
-			telling = append(telling, line)
+		case strings.HasPrefix(line, "panic: "), strings.HasPrefix(line, "fatal error: "),
+			i > 0 && strings.HasSuffix(lines[i-1], "running tests:\n"):
+			panics = append(panics, trimmed)
+		case strings.HasPrefix(trimmed, "--- FAIL: "):
+			// A test's line comes before those of its subtests, which tell more.
+			if last := len(failures) - 1; last >= 0 && isSubtest(failures[last], trimmed) {
+				failures = failures[:last]
+			}
+			failures = append(failures, trimmed)
 		}
 	}
+	telling := append(panics, failures...)
 	if telling == nil {
-		telling = lines[max(0, len(lines)-n):]
+		return strings.Join(lines[max(0, len(lines)-n):], "")
 	}
 	if more := len(telling) - n; more > 0 {
 		telling = append(telling[:n:n], fmt.Sprintf("… and %d lines more", more))
 	}
-	return strings.Join(telling, "")
+	return strings.Join(telling, "\n")
+}
+
+// isSubtest reports whether the second of two "--- FAIL: NAME (TIME)" lines is
+// about a subtest of the first.
+func isSubtest(parent, child string) bool {
+	name, _, _ := strings.Cut(parent, " (")
+	return strings.HasPrefix(child, name+"/")
 }
 
 // summary prints one line per kernel and one column per binary.
@@ -139,6 +152,9 @@ func (t *table) summary() {
 			binaries = append(binaries, r.binary)
 		}
 		cells[[2]string{r.kernel, r.binary}] = r.result
+	}
+	if binaries == nil {
+		return
 	}
 	fmt.Fprintln(t.w)
 	w := tabwriter.NewWriter(t.w, 0, 8, 2, ' ', 0)

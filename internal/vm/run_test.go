@@ -197,9 +197,9 @@ func TestExcerpt(t *testing.T) {
 		want string
 	}{
 		{"a\nb\nc\n", 2, "b\nc"},
-		{"a\n--- FAIL: A (0s)\n    --- FAIL: A/b (0s)\nc\n", 5, "--- FAIL: A (0s)\n    --- FAIL: A/b (0s)\n"},
+		{"a\n--- FAIL: A (0s)\n    --- FAIL: A/b (0s)\n    --- FAIL: A/c (0s)\nc\n--- FAIL: Ab (0s)\n", 5, "--- FAIL: A/b (0s)\n--- FAIL: A/c (0s)\n--- FAIL: Ab (0s)"},
 		{"--- FAIL: A\n--- FAIL: B\n--- FAIL: C\n", 2, "--- FAIL: A\n--- FAIL: B\n… and 1 lines more"},
-		{timeout, 9, "panic: test timed out after 1s\n\t\tTestX (1s)\n"},
+		{"--- FAIL: A (0s)\n" + timeout, 9, "panic: test timed out after 1s\nTestX (1s)\n--- FAIL: A (0s)"},
 	} {
 		if got := excerpt(tt.text, tt.n); got != tt.want {
 			t.Errorf("excerpt(%q, %d) = %q, want %q", tt.text, tt.n, got, tt.want)

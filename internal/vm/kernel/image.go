@@ -126,7 +126,9 @@ func fetch(ctx context.Context, spec Spec, aptDir, tmp string) (Image, error) {
 		if ctx.Err() != nil {
 			return Image{}, ctx.Err()
 		}
-		failed = errors.Join(failed, err)
+		if failed == nil || !strings.Contains(failed.Error(), err.Error()) {
+			failed = errors.Join(failed, err)
+		}
 	}
 	return Image{}, failed
 }
