@@ -96,6 +96,11 @@ func (r *Ring) await(w Wait, start time.Time, err error) error {
 			// Of an absolute or a registered timeout only the kernel knows when it
 			// has passed.
 			return os.ErrDeadlineExceeded
+		case err == nil && ready > 0 && w.Sigmask != nil:
+			// With a completion at hand the kernel answers a signal with success. It
+			// does so too when a request of the kind IORING_OP_TIMEOUT completes, but
+			// a signal too many does less harm than one too few.
+			return sys.ErrInterrupted
 		}
 		err = r.b.Wait(left)
 	}

@@ -26,7 +26,6 @@ package liburing
 #cgo uringstatic CFLAGS: -DURING_STATIC
 #cgo uringstatic LDFLAGS: -l:liburing.a
 #cgo noescape uring_peek
-#cgo noescape uring_status
 
 #include "shim.h"
 */
@@ -389,8 +388,7 @@ func (r *Ring) Status() sys.Status {
 	if r.h == nil {
 		return sys.Status{}
 	}
-	var s C.struct_uring_status
-	C.uring_status(r.h, &s)
+	s := C.uring_status(r.handle)
 	flags := sys.SQRingFlags(s.sq_flags)
 	return sys.Status{
 		SQReady:         int(s.sq_ready) + int(r.staged),

@@ -375,20 +375,23 @@ unsigned uring_peek(uintptr_t at, struct io_uring_cqe *dst, unsigned n,
 	return got;
 }
 
-void uring_status(struct uring_ring *h, struct uring_status *out)
+struct uring_status uring_status(uintptr_t at)
 {
+	struct uring_ring *h = (struct uring_ring *)at;
 	struct io_uring *ring = &h->ring;
+	struct uring_status s = {
+		.sq_ready = io_uring_sq_ready(ring),
+		.sq_space = io_uring_sq_space_left(ring),
+		.cq_ready = io_uring_cq_ready(ring),
+		.dropped = *(volatile unsigned *)ring->sq.kdropped,
+		.overflowed = *(volatile unsigned *)ring->cq.koverflow,
+		.sq_flags = *(volatile unsigned *)ring->sq.kflags &
+			    ~IORING_SQ_CQ_OVERFLOW,
+	};
 
-	out->sq_ready = io_uring_sq_ready(ring);
-	out->sq_space = io_uring_sq_space_left(ring);
-	out->cq_ready = io_uring_cq_ready(ring);
-	out->dropped = *(volatile unsigned *)ring->sq.kdropped;
-	out->overflowed = *(volatile unsigned *)ring->cq.koverflow;
-	out->sq_flags = *(volatile unsigned *)ring->sq.kflags &
-			~IORING_SQ_CQ_OVERFLOW;
 	if (io_uring_cq_has_overflow(ring))
-		out->sq_flags |= IORING_SQ_CQ_OVERFLOW;
-	out->cq_flags = io_uring_cq_eventfd_enabled(ring) ?
-				0 :
-				IORING_CQ_EVENTFD_DISABLED;
+		s.sq_flags |= IORING_SQ_CQ_OVERFLOW;
+	if (!io_uring_cq_eventfd_enabled(ring))
+		s.cq_flags = IORING_CQ_EVENTFD_DISABLED;
+	return s;
 }

@@ -125,7 +125,7 @@ int uring_submit(uintptr_t ring, unsigned staged, unsigned wait_nr,
 int uring_wait(uintptr_t ring, unsigned wait_nr, unsigned how);
 unsigned uring_peek(uintptr_t ring, struct io_uring_cqe *dst, unsigned n,
 		    bool extra);
-void uring_status(struct uring_ring *h, struct uring_status *out);
+struct uring_status uring_status(uintptr_t ring);
 
 int uring_register(struct uring_ring *h, unsigned op, uintptr_t arg, unsigned n);
 int uring_register_ringless(unsigned op, uintptr_t arg, unsigned n);

@@ -55,29 +55,29 @@ func (q *cq) peek32(dst []sys.CQE32) int {
 // peekWide visits up to limit completions of rings whose entries are not all
 // 16 bytes, and consumes them. Padding is consumed on the way and not visited.
 func (q *cq) peekWide(limit int, visit func(int, sys.CQE32)) int {
-	tail, head := q.tail.Load(), q.head.Load()
-	start, n := head, 0
-	for head != tail && n < limit {
+	head := q.head.Load()
+	left, n := q.tail.Load()-head, 0
+	start := head
+	for left > 0 && n < limit {
 		var c sys.CQE32
+		at := head & q.mask
+		head, left = head+1, left-1
 		switch {
 		case q.wide:
-			at := (head & q.mask) * 2
-			c.CQE, c.Extra = q.cqes[at], extra(&q.cqes[at+1])
-			head++
-		case !q.mixed:
-			c.CQE = q.cqes[head&q.mask]
-			head++
+			c.CQE, c.Extra = q.cqes[at*2], extra(&q.cqes[at*2+1])
 		default:
-			c.CQE = q.cqes[head&q.mask]
-			head++
+			c.CQE = q.cqes[at]
+			if !q.mixed {
+				break
+			}
 			if c.Flags&sys.IORING_CQE_F_SKIP != 0 {
 				continue
 			}
-			if c.Flags&sys.IORING_CQE_F_32 != 0 {
+			if c.Flags&sys.IORING_CQE_F_32 != 0 && left > 0 {
 				// The kernel pads with a skip entry rather than split a completion
 				// at the wrap, so the second half is the next slot.
 				c.Extra = extra(&q.cqes[head&q.mask])
-				head++
+				head, left = head+1, left-1
 			}
 		}
 		visit(n, c)

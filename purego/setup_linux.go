@@ -173,7 +173,11 @@ func (r *Ring) attach() error {
 	if p.Flags&sys.IORING_SETUP_NO_SQARRAY == 0 {
 		// Slot i holds entry i, for ever.
 		for i := range p.SQEntries {
-			at(r.maps.sq, p.SQOff.Array+4*i).Store(i)
+			w := at(r.maps.sq, p.SQOff.Array+4*i)
+			if err != nil {
+				return err
+			}
+			w.Store(i)
 		}
 	}
 	r.sq.local = r.sq.tail.Load()

@@ -28,8 +28,10 @@ type Wait struct {
 	MinTimeout time.Duration
 
 	// Sigmask, if not nil, replaces the thread's signal mask during the wait, as
-	// ppoll(2) does; a signal then ends the wait with EINTR. Without it no
-	// signal shortens a wait.
+	// ppoll(2) does; a signal then ends the wait with EINTR. So may, if some of N
+	// are there, a request of the kind IORING_OP_TIMEOUT that completes: the
+	// kernel does not tell the two apart. Without Sigmask nothing but the deadline
+	// shortens a wait.
 	Sigmask *Sigset
 
 	// Reg is the index of a registered wait, with IORING_ENTER_EXT_ARG_REG in
