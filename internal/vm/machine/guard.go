@@ -12,7 +12,7 @@ import (
 )
 
 // A guard is a process that waits for the end of this one. It then ends a process
-// group, because user-mode Linux has helpers that outlive it, and removes a
+// group, because user-mode Linux has processes that outlive it, and removes a
 // directory.
 type guard struct {
 	cmd  *exec.Cmd

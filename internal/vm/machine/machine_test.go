@@ -83,7 +83,7 @@ func TestLastLines(t *testing.T) {
 	}
 }
 
-// A session is what a guest sends, and what must come of it.
+// What a guest sends, and what must come of it.
 func TestFollow(t *testing.T) {
 	boot := func(w *guest.FrameWriter) { w.WriteJSON(guest.KindBoot, guest.Boot{Release: "6.1.0-test"}) }
 	tests := []struct {
