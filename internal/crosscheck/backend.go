@@ -59,13 +59,3 @@ func needs(r *uring.Ring, ops ...sys.Op) error {
 	}
 	return nil
 }
-
-// fileTable gives the ring a table of n empty slots for direct descriptors.
-func fileTable(r *uring.Ring, n int) error {
-	empty := make([]int32, n)
-	for i := range empty {
-		empty[i] = -1
-	}
-	_, err := r.Backend().Register(sys.IORING_REGISTER_FILES, sys.PointerTo(&empty[0]), uint32(n))
-	return err
-}
