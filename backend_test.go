@@ -7,10 +7,12 @@ package uring_test
 // mapping of the ring says what the kernel was told and what was consumed.
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"syscall"
 	"testing"
@@ -41,6 +43,7 @@ func handOver(t testing.TB, b uring.Backend, first, n int) {
 	for done := 0; done < n; {
 		q := b.Queue()
 		if len(q) < step && sqpoll && time.Since(start) < 10*time.Second {
+			runtime.Gosched()
 			continue // the kernel's thread posts completions before it makes room
 		}
 		if len(q) < step {
@@ -79,6 +82,17 @@ func reap(t testing.TB, b uring.Backend, n int) []uint64 {
 		}
 	}
 	return got
+}
+
+// settle waits until the kernel has taken all that was submitted: the polling
+// thread posts completions before it makes room in the queue.
+func settle(t testing.TB, b interface{ Status() sys.Status }) {
+	t.Helper()
+	for start := time.Now(); b.Status().SQReady > 0; runtime.Gosched() {
+		if time.Since(start) > 10*time.Second {
+			t.Fatalf("the kernel does not take what was submitted: %+v", b.Status())
+		}
+	}
 }
 
 // waitFor waits until n completions are ready, at most ten seconds.
@@ -198,8 +212,11 @@ func TestQueueAgainstAModel(t *testing.T) {
 	}
 	bt.EachMode(t, func(t *testing.T, k bt.Backend, m bt.Mode) {
 		for _, entries := range []uint32{1, 2, 8, 64} {
+			if entries == 1 && m.Has(sys.IORING_SETUP_SQE_MIXED) {
+				continue // a large entry would not fit
+			}
 			b := k.Open(t, entries, m.Params())
-			step, rewind, sqpoll := stepOf(b), m.Has(sys.IORING_SETUP_SQ_REWIND), m.Has(sys.IORING_SETUP_SQPOLL)
+			step, rewind := stepOf(b), m.Has(sys.IORING_SETUP_SQ_REWIND)
 			size := int(b.Params().SQEntries)
 			rng := rand.New(rand.NewPCG(1, uint64(entries)))
 			tail, waiting := 0, 0 // entries handed over since the ring began, and not submitted
@@ -248,8 +265,7 @@ func TestQueueAgainstAModel(t *testing.T) {
 					if got := reap(t, b, waiting); !slices.Equal(got, expect) {
 						t.Fatalf("completions %v, want %v", got, expect)
 					}
-					for sqpoll && b.Status().SQReady > 0 { // the thread publishes its head last
-					}
+					settle(t, b)
 					waiting, expect = 0, nil
 					if rewind {
 						tail, written = 0, nil
@@ -367,11 +383,7 @@ func TestPeekFlushesAnOverflowOnce(t *testing.T) {
 		for i := range 3 {
 			handOver(t, b, 4*i, 4)
 			submit(t, b, sys.Wait{}, 4)
-			if m.Has(sys.IORING_SETUP_SQPOLL) {
-				for b.Status().SQReady > 0 {
-					time.Sleep(time.Millisecond)
-				}
-			}
+			settle(t, b)
 		}
 		if s := b.Status(); s.CQReady != 4 || !s.Overflow {
 			t.Fatalf("12 completions in a queue of 4: %+v", s)
@@ -626,6 +638,8 @@ func TestSubmitStopsAtABadRequest(t *testing.T) {
 					if n := b.Peek(cqes); n != 6 {
 						t.Fatalf("Peek = %d, want 6", n)
 					}
+					// Linux 6.1 posts the failure ahead of its batch.
+					slices.SortFunc(cqes[:6], func(a, b sys.CQE) int { return cmp.Compare(a.UserData, b.UserData) })
 					for i, c := range cqes[:6] {
 						if res, bad := c.Res, i == 2; c.UserData != uint64(i+1) || bad != (res == -int32(syscall.EINVAL)) || !bad && res != 0 {
 							t.Errorf("completion %d: %+v", i, c)
@@ -702,8 +716,7 @@ func TestSQPollCounts(t *testing.T) {
 					t.Fatalf("completions %v", got)
 				}
 				sent = 0
-				for b.Status().SQReady > 0 {
-				}
+				settle(t, b)
 			}
 		}
 	}, "sqpoll")
@@ -742,6 +755,22 @@ func nopCQE32(s *sys.SQE, a, b uint64) {
 	s.Off, s.Addr = a, b
 }
 
+// needNopCQE32 skips the test on kernels whose NOP has no second half.
+func needNopCQE32(t testing.TB, r *uring.Ring) {
+	t.Helper()
+	nopCQE32(r.GetSQE(), 5, 6)
+	if _, err := r.SubmitWait(sys.Wait{N: 1}); err != nil {
+		t.Fatal(err)
+	}
+	var c [1]sys.CQE32
+	if n := r.Peek32(c[:]); n != 1 || c[0].Extra != [2]uint64{5, 6} {
+		if c[0].Res != -int32(syscall.EINVAL) && r.Params().Features&sys.IORING_FEAT_NO_IOWAIT != 0 {
+			t.Fatalf("Peek32 = %d, %+v", n, c)
+		}
+		t.Skip("this kernel's NOP has no second half")
+	}
+}
+
 // The extra halves arrive with their completions: every entry of a CQE32 ring has
 // one, on a mixed ring each may; padding before the wrap is not a completion, and
 // an overflow loses none of it. Mixed rings are kept from overflowing: Linux 6.18
@@ -753,6 +782,7 @@ func TestWideCompletions(t *testing.T) {
 			rng := rand.New(rand.NewPCG(3, uint64(cq)))
 			p := &sys.Params{Flags: m.Flags | sys.IORING_SETUP_CQSIZE, CQEntries: cq}
 			r := k.Ring(t, 4, p)
+			needNopCQE32(t, r)
 			var want []sys.CQE32
 			next := uint64(1)
 			get := func(got []sys.CQE32, halves bool) {
@@ -1085,12 +1115,30 @@ func TestNewMemIsNotZero(t *testing.T) {
 	})
 }
 
+// needResize skips the test if the kernel or the library cannot resize.
+func needResize(t testing.TB, k bt.Backend, m bt.Mode) {
+	t.Helper()
+	b := k.Open(t, 8, m.Params())
+	_, err := b.Register(sys.IORING_REGISTER_RESIZE_RINGS, sys.PointerTo(&sys.Params{SQEntries: 8}), 1)
+	if errors.Is(err, syscall.EINVAL) {
+		t.Skip("this kernel does not resize rings")
+	}
+	if err := b.Close(); err != nil { // its mappings are stale
+		t.Fatal(err)
+	}
+	b = k.Open(t, 8, m.Params())
+	if err := b.Resize(8, new(sys.Params)); errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	}
+}
+
 // Resize keeps what was handed over and what was not consumed, in order, and
 // every slot it gives out afterwards is zero.
 func TestResize(t *testing.T) {
 	for _, extra := range []sys.SetupFlags{0, sys.IORING_SETUP_CQE32, sys.IORING_SETUP_SQE128} {
 		t.Run(fmt.Sprint(extra), func(t *testing.T) {
 			bt.EachMode(t, func(t *testing.T, k bt.Backend, m bt.Mode) {
+				needResize(t, k, m)
 				b := k.Open(t, 8, &sys.Params{Flags: m.Flags | extra})
 				rng := rand.New(rand.NewPCG(9, 9))
 				sent, reaped, waiting := 0, 0, 0
@@ -1130,8 +1178,6 @@ func TestResize(t *testing.T) {
 					wantSQ, wantCQ := sys.RingEntries(entries, &asked)
 					fits := waiting <= int(wantSQ) && ready <= int(wantCQ)
 					switch {
-					case errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) && lap == 0:
-						t.Skip(err)
 					case errors.Is(err, syscall.EOVERFLOW) && !fits:
 						if now := b.Params(); now.SQEntries != before.SQEntries || now.CQEntries != before.CQEntries {
 							t.Fatalf("lap %d: a refused Resize changed the sizes to %d and %d", lap, now.SQEntries, now.CQEntries)
@@ -1177,13 +1223,11 @@ func TestResize(t *testing.T) {
 // The same Params can be used for one Resize after another.
 func TestResizeTwice(t *testing.T) {
 	bt.EachMode(t, func(t *testing.T, k bt.Backend, m bt.Mode) {
+		needResize(t, k, m)
 		b := k.Open(t, 8, m.Params())
 		p := sys.Params{Flags: sys.IORING_SETUP_CQSIZE, CQEntries: 64}
 		for i, entries := range []uint32{16, 32, 8} {
 			err := b.Resize(entries, &p)
-			if i == 0 && (errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL)) {
-				t.Skip(err)
-			}
 			if err != nil {
 				t.Fatalf("Resize number %d, to %d: %v", i, entries, err)
 			}

@@ -73,7 +73,7 @@ func TestRingsLeaveNothingBehind(t *testing.T) {
 	bt.EachMode(t, func(t *testing.T, k bt.Backend, m bt.Mode) {
 		bt.NeedKernel(t, m.Flags)
 		bt.LockThread(t)
-		if r, err := k.New(1, m.Params()); errors.Is(err, errors.ErrUnsupported) {
+		if r, err := k.New(8, m.Params()); errors.Is(err, errors.ErrUnsupported) {
 			t.Skip(err)
 		} else if err == nil {
 			r.Close()
@@ -84,7 +84,7 @@ func TestRingsLeaveNothingBehind(t *testing.T) {
 		}
 		before := measure(t)
 		for i := range n {
-			r, err := k.New(1<<(i%7), m.Params())
+			r, err := k.New(2<<(i%7), m.Params())
 			if err != nil {
 				t.Fatalf("ring number %d: %v", i, err)
 			}

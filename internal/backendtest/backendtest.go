@@ -189,7 +189,7 @@ func LockThread(t testing.TB) {
 func NeedKernel(t testing.TB, flags sys.SetupFlags) {
 	t.Helper()
 	flags &^= sys.IORING_SETUP_CQSIZE // says that there is a number; there is none here
-	switch errno := KernelSetup(1, sys.Params{Flags: flags}); errno {
+	switch errno := KernelSetup(8, sys.Params{Flags: flags}); errno {
 	case 0:
 	case syscall.EINVAL:
 		if flags == 0 {
