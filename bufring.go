@@ -217,11 +217,30 @@ func (b *BufRing) publish() {
 }
 
 // Group returns the number that requests put into SQE.BufIndex.
-func (b *BufRing) Group() uint16 { return b.group }
+func (b *BufRing) Group() uint16 {
+	if b == nil {
+		return 0
+	}
+	return b.group
+}
+
+// state tells why the ring cannot be used.
+func (b *BufRing) state() error {
+	switch {
+	case b == nil:
+		return os.ErrInvalid
+	case b.mem == nil:
+		return os.ErrClosed
+	}
+	return nil
+}
+
+// has reports whether there is a buffer with an id.
+func (b *BufRing) has(id uint16) bool { return b.state() == nil && int(id) < len(b.bufs) }
 
 // Buffer returns all of buffer id, nil if there is none or the ring is closed.
 func (b *BufRing) Buffer(id uint16) []byte {
-	if int(id) >= len(b.bufs) || b.mem == nil {
+	if !b.has(id) {
 		return nil
 	}
 	at := int(id) * b.size
@@ -236,12 +255,18 @@ func (b *BufRing) Buffer(id uint16) []byte {
 //
 // liburing: io_uring_buf_ring_add, io_uring_buf_ring_advance
 func (b *BufRing) Put(ids ...uint16) error {
+	if err := b.state(); err != nil {
+		return err
+	}
 	return b.give(ids, b.size)
 }
 
 // PutLen is Put of one buffer with less than its full length: to send from, or to
 // limit what one completion can bring.
 func (b *BufRing) PutLen(id uint16, length int) error {
+	if err := b.state(); err != nil {
+		return err
+	}
 	if length < 1 || length > b.size {
 		return refuse("BufRing.PutLen", "%d bytes of buffer %d; it has 1 to %d", length, id, b.size)
 	}
@@ -249,12 +274,9 @@ func (b *BufRing) PutLen(id uint16, length int) error {
 }
 
 func (b *BufRing) give(ids []uint16, length int) (err error) {
-	if b.mem == nil {
-		return os.ErrClosed
-	}
 	before := b.tail
 	for _, id := range ids {
-		if int(id) >= len(b.bufs) {
+		if !b.has(id) {
 			err = refuse("BufRing.Put", "buffer %d of %d", id, len(b.bufs))
 			break
 		}
@@ -283,7 +305,7 @@ func (b *BufRing) give(ids []uint16, length int) (err error) {
 // neither.
 func (b *BufRing) Take(c CQE) (parts [][]byte, done []uint16) {
 	id, ok := c.Buffer()
-	if !ok || int(id) >= len(b.bufs) || b.mem == nil || b.bufs[id].out {
+	if !ok || !b.has(id) || b.bufs[id].out {
 		return nil, nil
 	}
 	b.parts, b.done = b.parts[:0], b.done[:0]
@@ -350,8 +372,8 @@ func (b *BufRing) Bytes(c CQE) []byte {
 //
 // liburing: io_uring_buf_ring_head   kernel: 6.8
 func (b *BufRing) Head() (uint16, error) {
-	if b.mem == nil {
-		return 0, os.ErrClosed
+	if err := b.state(); err != nil {
+		return 0, err
 	}
 	return b.status()
 }
@@ -382,11 +404,8 @@ func (b *BufRing) Available() (int, error) {
 //
 // liburing: io_uring_free_buf_ring   kernel: 5.19
 func (b *BufRing) Close() error {
-	if b == nil {
-		return os.ErrInvalid
-	}
-	if b.mem == nil {
-		return os.ErrClosed
+	if err := b.state(); err != nil {
+		return err
 	}
 	if err := b.unregister(); err != nil {
 		return err

@@ -124,7 +124,8 @@ func (m Match) argument(method string) (*sys.SyncCancelReg, error) {
 // that the kernel thread's workers have: IORING_OP_ASYNC_CANCEL finds those.
 //
 // It is ENOENT if the match is for one request and there is none,
-// os.ErrDeadlineExceeded after the timeout, EBADF for a descriptor that is not open.
+// os.ErrDeadlineExceeded after the timeout, EBADF for a descriptor that is not open,
+// EINVAL for a kind of match that the kernel does not know.
 //
 // liburing: io_uring_register_sync_cancel   kernel: 6.0
 func (r *Ring) SyncCancel(m Match, timeout time.Duration) (int, error) {

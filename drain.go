@@ -38,17 +38,16 @@ import (
 //     so do restrictions that do not permit it. That is errors.ErrUnsupported, after
 //     everything was cancelled.
 //   - Before Linux 6.16 the proof does not cover zero-copy sends whose notification
-//     is still to come. Drain waits for those of which it discarded the first
-//     completion; the caller has to wait for those of which it reaped that before.
+//     is still to come. Drain waits for those of which it discards the first
+//     completion; the caller has to wait for others. And a notification that has come
+//     confuses those kernels' count: on a ring that has had one, the proof comes too
+//     early or never.
 //   - Other rings may post messages at any time.
 func (r *Ring) Drain(ctx context.Context) error {
 	if err := r.usable(); err != nil {
 		return err
 	}
-	if r.reg.owed == nil {
-		r.reg.owed = make(map[uint64]struct{})
-	}
-	d := drain{r: r, ctx: ctx, own: make(map[uint64]int32), owed: r.reg.owed}
+	d := drain{r: r, ctx: ctx, own: make(map[uint64]int32), owed: make(map[uint64]struct{})}
 	if err := d.run(); err != nil {
 		return fmt.Errorf("uring: Drain: %w", err)
 	}
@@ -60,7 +59,7 @@ type drain struct {
 	r    *Ring
 	ctx  context.Context
 	own  map[uint64]int32    // our own requests by user data, and their results
-	owed map[uint64]struct{} // user data whose last completion promised another one, from earlier calls too
+	owed map[uint64]struct{} // user data whose last completion promised another one
 	pace time.Duration       // how long the last wait was at most
 }
 
@@ -192,18 +191,14 @@ func (d *drain) request(sqe SQE, cancelling bool) (int32, error) {
 // what is submitted next becomes part of it.
 func (d *drain) submit() error {
 	for {
-		_, err := d.r.Submit()
+		n, err := d.r.Submit()
 		switch {
 		case err == nil && d.r.b.Status().SQReady == 0:
 			return nil
-		case err == nil && d.r.sqpoll:
-			if err := d.wait(); err != nil {
-				return err
-			}
-		case err == nil:
+		case err == nil && n > 0 && !d.r.sqpoll:
 			// It stopped behind an entry that it refused.
-		case errors.Is(err, syscall.EBUSY), errors.Is(err, syscall.EAGAIN):
-			// It wants room for completions, or memory.
+		case err == nil, errors.Is(err, syscall.EBUSY), errors.Is(err, syscall.EAGAIN):
+			// It wants time, room for completions, or memory.
 			if err := d.wait(); err != nil {
 				return err
 			}

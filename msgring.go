@@ -40,5 +40,5 @@ func sendMsg(call ringless, fd int, userData uint64, res int32, flags sys.CQEFla
 	if errors.Is(err, syscall.EBADF) {
 		return fmt.Errorf("uring: descriptor %d is not open, or this kernel has no %v (Linux %s): %w", fd, op, op.Since(), err)
 	}
-	return unsupportedRingless(op, err)
+	return unsupportedRingless(op, op.Since(), err)
 }

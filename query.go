@@ -51,7 +51,7 @@ func query[T any](call ringless, op uint32) (T, error) {
 	arg := &sys.QueryHdr{QueryOp: op, QueryData: addressIn(&pin, answer), Size: sizeOf[T]()}
 	_, err := call(sys.IORING_REGISTER_QUERY, sys.PointerTo(arg), 0)
 	if err != nil {
-		return answer[0], unsupportedRingless(sys.IORING_REGISTER_QUERY, err)
+		return answer[0], unsupportedRingless(sys.IORING_REGISTER_QUERY, sys.IORING_REGISTER_QUERY.Since(), err)
 	}
 	if arg.Result < 0 {
 		var none T

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"syscall"
+	"time"
 
 	"github.com/uring-go/uring/sys"
 )
@@ -78,7 +79,8 @@ func (r *Ring) NewWaitRegion(n int) (*WaitRegion, error) {
 		return nil, explain(err, syscall.EINVAL, "registered waits; the ring must not be enabled yet")
 	}
 	r.reg.maps = append(r.reg.maps, mem)
-	return &WaitRegion{r: r, waits: view[sys.RegWait](mem, 0, n), masks: view[sys.Sigset](mem, size, n)}, nil
+	r.reg.waits = &WaitRegion{r: r, waits: view[sys.RegWait](mem, 0, n), masks: view[sys.Sigset](mem, size, n)}
+	return r.reg.waits, nil
 }
 
 // Len returns the number of waits, 0 after the ring was closed.
@@ -126,4 +128,25 @@ func (g *WaitRegion) Wait(i int, n uint32) Wait {
 		i = math.MaxInt32 // which Check lets through, and the kernel refuses
 	}
 	return Wait{N: n, Reg: uint32(i), Flags: sys.IORING_ENTER_EXT_ARG_REG}
+}
+
+// plain returns a registered wait with the values that it is registered with in
+// place of the registration, so that what is left of it after a signal can be
+// waited for. It is w itself if the ring does not know the values.
+func (g *registrations) plain(w Wait) Wait {
+	if g.closed || g.waits == nil || w.Flags&sys.IORING_ENTER_EXT_ARG_REG == 0 || int(w.Reg) >= len(g.waits.waits) {
+		return w
+	}
+	at := &g.waits.waits[w.Reg]
+	w.Flags &^= sys.IORING_ENTER_EXT_ARG_REG
+	w.MinTimeout = time.Duration(at.MinWaitUsec) * time.Microsecond
+	if at.Flags&sys.IORING_REG_WAIT_TS != 0 {
+		w.Timeout = time.Duration(at.Ts.Sec)*time.Second + time.Duration(at.Ts.Nsec)
+	}
+	if at.SigmaskSz != 0 {
+		mask := g.waits.masks[w.Reg]
+		w.Sigmask = &mask
+	}
+	w.Reg = 0
+	return w
 }

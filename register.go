@@ -29,8 +29,8 @@ type registrations struct {
 	closed  bool
 	buffers []fixedBuffer       // the table of registered buffers, as far as it is known
 	groups  map[uint16]*BufRing // the buffer rings by group
+	waits   *WaitRegion         // the ring's registered waits
 	maps    [][]byte            // mappings that live as long as the ring
-	owed    map[uint64]struct{} // completions that Drain has been promised, by user data
 }
 
 // ringClosed lets go of everything once the backend is closed; before, it does
@@ -99,9 +99,9 @@ type ringless func(op sys.RegisterOp, arg sys.Pointer, n uint32) (int, error)
 // unsupportedRingless turns what a kernel without an operation answers, to
 // arguments that every kernel with it takes, into errors.ErrUnsupported. Before
 // Linux 6.13 there was no call without a ring at all: that is EBADF.
-func unsupportedRingless(op sys.RegisterOp, err error) error {
+func unsupportedRingless(op sys.RegisterOp, since string, err error) error {
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EBADF) {
-		return fmt.Errorf("uring: this kernel has no %v without a ring (Linux %s): %w: %w", op, op.Since(), errors.ErrUnsupported, err)
+		return fmt.Errorf("uring: this kernel has no %v without a ring (Linux %s): %w: %w", op, since, errors.ErrUnsupported, err)
 	}
 	return err
 }

@@ -46,6 +46,12 @@ func releaseBuffers(bufs []fixedBuffer) {
 	}
 }
 
+// newTable makes bufs the table and releases what was in the one before.
+func (g *registrations) newTable(bufs []fixedBuffer) {
+	releaseBuffers(g.buffers)
+	g.buffers = bufs
+}
+
 // setBuffers puts pinned buffers into the table from index first on and releases
 // what was there.
 func (g *registrations) setBuffers(first int, bufs []fixedBuffer) {
@@ -80,9 +86,9 @@ func (r *Ring) RegisterBuffers(bufs [][]byte) error {
 }
 
 // RegisterBuffersTagged is RegisterBuffers with a tag for each buffer. When the
-// kernel has let go of a buffer, after its slot was updated or the table
-// unregistered and the last request that used it has ended, it posts a completion
-// with UserData set to the tag and Res 0. Tag 0 posts none.
+// kernel has let go of a buffer, after its slot was updated (Linux 6.13: or the
+// table unregistered) and the last request that used it has ended, it posts a
+// completion with UserData set to the tag and Res 0. Tag 0 posts none.
 //
 // liburing: io_uring_register_buffers_tags   kernel: 5.13
 func (r *Ring) RegisterBuffersTagged(bufs [][]byte, tags []uint64) error {
@@ -113,7 +119,7 @@ func (r *Ring) registerBuffers(method string, bufs [][]byte, tags []uint64, call
 		releaseBuffers(pinned)
 		return buffersError(err, bufs)
 	}
-	r.reg.buffers = pinned
+	r.reg.newTable(pinned)
 	return nil
 }
 
@@ -145,7 +151,7 @@ func (r *Ring) RegisterBuffersSparse(n int) error {
 		err = explain(err, syscall.EBUSY, "the ring has a table of buffers already")
 		return explain(err, syscall.EINVAL, "a table of %d buffers; the most is 16384", n)
 	}
-	r.reg.buffers = make([]fixedBuffer, n)
+	r.reg.newTable(make([]fixedBuffer, n))
 	return nil
 }
 
@@ -200,8 +206,7 @@ func (r *Ring) UnregisterBuffers() error {
 	if _, err := r.register(sys.IORING_UNREGISTER_BUFFERS, nil, 0); err != nil {
 		return explain(err, syscall.ENXIO, "the ring has no table of buffers")
 	}
-	releaseBuffers(r.reg.buffers)
-	r.reg.buffers = nil
+	r.reg.newTable(nil)
 	return nil
 }
 
@@ -210,7 +215,7 @@ func (r *Ring) UnregisterBuffers() error {
 type BufferClone struct {
 	From  int // the first index in the source's table
 	To    int // the first index in the ring's own
-	Count int // how many; 0 is all of the source's table
+	Count int // how many; 0 is all from From on
 
 	// Replace lets the buffers replace others in a table that exists already. It
 	// grows if need be.
@@ -219,9 +224,9 @@ type BufferClone struct {
 
 // CloneBuffers puts registered buffers of another ring into this ring's table. The
 // two share the kernel's mapping of them: it costs neither the time nor the
-// RLIMIT_MEMLOCK of a second registration. Tags are not cloned. They stay
-// registered here when the other ring unregisters them or is closed. from may be
-// the ring itself. No other goroutine may use it meanwhile.
+// RLIMIT_MEMLOCK of a second registration. The clones stay when the other ring
+// unregisters its buffers or is closed. They have no tags. from may be the ring
+// itself; no other goroutine may use it meanwhile.
 //
 // It is ENXIO if from has no buffers, EBUSY if the ring has a table and c.Replace
 // is false, EOVERFLOW or EINVAL for a range outside from's table.
@@ -266,9 +271,13 @@ func (r *Ring) CloneBuffers(from *Ring, c BufferClone) error {
 	}
 	if _, err := r.register(sys.IORING_REGISTER_CLONE_BUFFERS, sys.PointerTo(arg), 1); err != nil {
 		err = explain(err, syscall.ENXIO, "the source ring has no table of buffers")
-		err = explain(err, syscall.EBUSY, "the ring has a table of buffers already")
-		err = explain(err, syscall.EOVERFLOW, "buffers %d to %d of a source table of %d", c.From, c.From+count-1, len(known))
-		return explain(err, syscall.EINVAL, "%d buffers of a source table of %d", count, len(known))
+		if c.Replace {
+			err = explain(err, syscall.EBUSY, "this kernel cannot replace registered buffers by clones (Linux 6.13)")
+		} else {
+			err = explain(err, syscall.EBUSY, "the ring has a table of buffers already")
+		}
+		err = explain(err, syscall.EOVERFLOW, "%d buffers from index %d on, of a source table of %d", count, c.From, len(known))
+		return explain(err, syscall.EINVAL, "%d buffers from index %d on, of a source table of %d", count, c.From, len(known))
 	}
 	clones := make([]fixedBuffer, count)
 	for i := range clones {

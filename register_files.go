@@ -38,9 +38,9 @@ func (r *Ring) RegisterFiles(fds []int32) error {
 }
 
 // RegisterFilesTagged is RegisterFiles with a tag for each file. When the kernel
-// has let go of a file, after its slot was updated or the table unregistered and
-// the last request that used it has ended, it posts a completion with UserData set
-// to the tag and Res 0. Tag 0 posts none.
+// has let go of a file, after its slot was updated (Linux 6.13: or the table
+// unregistered) and the last request that used it has ended, it posts a completion
+// with UserData set to the tag and Res 0. Tag 0 posts none.
 //
 // liburing: io_uring_register_files_tags   kernel: 5.13
 func (r *Ring) RegisterFilesTagged(fds []int32, tags []uint64) error {

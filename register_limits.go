@@ -4,8 +4,10 @@ package uring
 // permissions away for good, and personalities.
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"os"
 	"runtime"
 	"syscall"
 
@@ -110,7 +112,8 @@ func (r *Ring) Enable() error {
 // now on, and those of threads it starts, for good. The Go runtime starts threads
 // from whichever thread it likes: call it early on a locked thread, and make the
 // rings there. It needs no_new_privs (prctl(2)) or CAP_SYS_ADMIN: else it is
-// EACCES. It is EPERM if the thread is restricted already.
+// EACCES. It is EPERM if the thread is restricted already, EINVAL for an operation
+// that the kernel does not know, errors.ErrUnsupported on a kernel that cannot do it.
 //
 // kernel: 7.0
 func RegisterTaskRestrictions(s Restrictions) error {
@@ -127,7 +130,19 @@ func registerTaskRestrictions(call ringless, s Restrictions) error {
 	arg := make([]sys.Restriction, 1, 1+len(t))
 	setTaskRestriction(&arg[0], uint16(len(t)))
 	_, err = call(op, elements(append(arg, t...)), 1)
-	return unsupportedRingless(op, err)
+	return taskError(call, op, err, "an operation in Restrictions that the kernel does not know")
+}
+
+// taskError says what EINVAL stands for in a call that limits a task: a kernel
+// without such calls, or one that has them and something to object to.
+func taskError(call ringless, op sys.RegisterOp, err error, objection string) error {
+	if errors.Is(err, syscall.EINVAL) {
+		q, _ := query[sys.QueryOpcode](call, sys.IO_URING_QUERY_OPCODES)
+		if q.NrRegisterOpcodes > uint32(sys.IORING_REGISTER_BPF_FILTER) {
+			return explain(err, syscall.EINVAL, "%s", objection)
+		}
+	}
+	return unsupportedRingless(op, sys.IORING_REGISTER_BPF_FILTER.Since(), err)
 }
 
 // A BPFInstruction is an instruction of classic BPF: struct sock_filter.
@@ -191,7 +206,7 @@ func (r *Ring) RegisterBPFFilter(f BPFFilter) error {
 
 // RegisterTaskBPFFilter adds a filter to every ring that the calling thread makes
 // from now on, and those of threads it starts, for good. What
-// RegisterTaskRestrictions says about threads and privileges holds here.
+// RegisterTaskRestrictions says about threads, privileges and kernels holds here.
 //
 // liburing: io_uring_register_bpf_filter_task   kernel: 7.0
 func RegisterTaskBPFFilter(f BPFFilter) error {
@@ -199,5 +214,9 @@ func RegisterTaskBPFFilter(f BPFFilter) error {
 }
 
 func registerTaskBPFFilter(call ringless, f BPFFilter) error {
-	return f.register("RegisterTaskBPFFilter", call)
+	err := f.register("RegisterTaskBPFFilter", call)
+	if _, refused := errors.AsType[*os.SyscallError](err); !refused {
+		return err // not asked
+	}
+	return taskError(call, sys.IORING_REGISTER_BPF_FILTER, err, "a filter for an operation that the kernel does not know, or with instructions that it does not permit")
 }

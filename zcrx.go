@@ -173,23 +173,11 @@ func (r *Ring) NewZCRX(cfg ZCRXConfig) (*ZCRX, error) {
 	return z, nil
 }
 
-// ID returns the instance's number.
+// ID returns the instance's number, which SQE.PrepRecvZC takes.
 func (z *ZCRX) ID() uint32 { return z.id }
 
-// PrepRecv prepares a request that receives from a TCP socket into the instance's
-// area, until there is no more: a multishot request, whose completions Bytes
-// understands.
-//
-// kernel: 6.15
-func (z *ZCRX) PrepRecv(s *SQE, fd int) {
-	s.Opcode = sys.IORING_OP_RECV_ZC
-	s.Fd = int32(fd)
-	s.Ioprio |= sys.IORING_RECV_MULTISHOT
-	s.FileIndex = z.id
-}
-
-// Bytes returns the data that a completion tells of, nil if it is none of PrepRecv's
-// or tells of none. It is valid until Put.
+// Bytes returns the data that a completion of PrepRecvZC tells of, nil if it tells of
+// none or of another area's. It is valid until Put.
 func (z *ZCRX) Bytes(c CQE32) []byte {
 	if z.r.reg.closed || c.Res <= 0 || c.Extra[0]&sys.IORING_ZCRX_AREA_MASK != z.token {
 		return nil
