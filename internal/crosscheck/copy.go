@@ -131,7 +131,7 @@ func copyWith(ctx context.Context, b backend, src *tree, dst string, size int, d
 	// A request of a chain can name a file that an earlier one opens only where
 	// files are looked up when a request starts, and not when it is submitted.
 	if direct && c.ring.Params().Features&sys.IORING_FEAT_LINKED_FILE != 0 {
-		c.direct = c.ring.RegisterFiles(slices.Repeat([]int32{-1}, 2*inFlight)) == nil
+		c.direct = c.ring.RegisterFiles(slices.Repeat([]int32{uring.FileNone}, 2*inFlight)) == nil
 	}
 	err = c.run(ctx, src.files, progress)
 	return c.stats, err
