@@ -291,6 +291,12 @@ func TestWaitForMoreThanCanComplete(t *testing.T) {
 				t.Errorf("Wait for %d: %v", n, err)
 			}
 		}
+		if err := r.Wait(uring.Wait{N: 1}); err != nil { // SQPOLL may not be as far
+			t.Error(err)
+		}
+		if err := r.Wait(uring.Wait{N: 1}); err != nil { // SQPOLL may not be as far
+			t.Error(err)
+		}
 		if got := userData(r); len(got) != 1 {
 			t.Errorf("completions %v", got)
 		}

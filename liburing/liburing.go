@@ -103,6 +103,19 @@ func NewMem(entries uint32, p *sys.Params, mem []byte) (r *Ring, used int, err e
 		p = new(sys.Params)
 	}
 	p.Flags |= sys.IORING_SETUP_NO_MMAP
+	if sys.CheckSetup(entries, p) == nil {
+		// Before Linux 6.18 the kernel takes indices and flags as it finds them, and
+		// the library lets it. They lie behind the entries.
+		sq, _ := sys.RingEntries(entries, p)
+		entry := 64
+		if p.Flags&sys.IORING_SETUP_SQE128 != 0 {
+			entry = 128
+		}
+		page := os.Getpagesize()
+		if at := (int(sq)*entry + page - 1) &^ (page - 1); at < len(mem) {
+			clear(mem[at:min(at+page, len(mem))])
+		}
+	}
 	return open(entries, p, mem)
 }
 

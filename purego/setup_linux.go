@@ -261,6 +261,8 @@ func (m *mappings) lend(entries uint32, p *sys.Params, mem []byte) error {
 			return err
 		}
 	}
+	// Before Linux 6.18 the kernel takes indices and flags as it finds them.
+	clear(m.sq[:ringHeader])
 	m.cq = m.sq
 	p.SQOff.UserAddr, p.CQOff.UserAddr = address(m.sqes), address(m.sq)
 	return nil

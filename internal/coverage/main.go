@@ -1,3 +1,5 @@
+//go:build linux
+
 // Coverage writes docs/coverage.md: every operation and every registration of
 // the kernel, what this module has for it, and where it was seen to run.
 //

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 // The page.
@@ -8,7 +10,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -26,15 +28,34 @@ type method struct {
 
 var twinLine = regexp.MustCompile(`(?m)^liburing: (\S+)\s+kernel: (\S+)$`)
 
+// parse reads the sources of the package in a directory, for every system.
+func parse(dir string) (files []*ast.File, err error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
 // prepMethods finds the Prep methods in the sources, and asks each which
 // operation it prepares.
 func prepMethods(dir string) ([]method, error) {
-	pkgs, err := parser.ParseDir(token.NewFileSet(), dir, func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, parser.ParseComments)
+	files, err := parse(dir)
 	if err != nil {
 		return nil, err
 	}
 	var list []method
-	for _, file := range pkgs["sys"].Files {
+	for _, file := range files {
 		for _, d := range file.Decls {
 			f, ok := d.(*ast.FuncDecl)
 			if !ok || f.Recv == nil || !strings.HasPrefix(f.Name.Name, "Prep") {
@@ -77,12 +98,12 @@ func prepared(name string) (sys.Op, bool) {
 // publicNames returns what a package exports: functions and methods of Ring under
 // their names, other methods behind their type's name and a dot.
 func publicNames(dir string) (map[string]bool, error) {
-	pkgs, err := parser.ParseDir(token.NewFileSet(), dir, nil, 0)
+	files, err := parse(dir)
 	if err != nil {
 		return nil, err
 	}
 	names := map[string]bool{}
-	for _, file := range pkgs["uring"].Files {
+	for _, file := range files {
 		for _, d := range file.Decls {
 			f, ok := d.(*ast.FuncDecl)
 			if !ok || !f.Name.IsExported() {

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 // What cannot be seen to succeed, and why.

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 // Running the scenarios and noting what succeeded.

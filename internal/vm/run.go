@@ -29,7 +29,6 @@ type runOptions struct {
 	verbose bool
 	env     list
 	collect list
-	scratch scratchFlag
 	config  machine.Config
 }
 
