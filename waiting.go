@@ -79,6 +79,7 @@ func uninterrupted(w Wait, err error) error {
 
 // await goes on until the wait is over; err is what the last attempt came to.
 func (r *Ring) await(w Wait, start time.Time, err error) error {
+	w = r.reg.plain(w)
 	for {
 		if err != nil && err != sys.ErrInterrupted && err != os.ErrDeadlineExceeded {
 			return err

@@ -36,9 +36,10 @@ type Wait struct {
 
 	// Reg is the index of a registered wait, with IORING_ENTER_EXT_ARG_REG in
 	// Flags (Linux 6.13). The kernel then takes timeout, minimum and signal mask
-	// from there, and the fields above must be zero. With a registered minimum
-	// the wait may end with fewer than N. A signal does not end it: it starts the
-	// registered timeout anew.
+	// from there, and the fields above must be zero. With a registered minimum the
+	// wait may end with fewer than N. A signal does not end it, unless a mask is
+	// registered with it; where the ring does not know what was registered, it
+	// starts the timeout anew.
 	Reg uint32
 
 	// Flags are bits for io_uring_enter(2) that the fields above do not express.

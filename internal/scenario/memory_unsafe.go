@@ -21,10 +21,6 @@ func addressOf[T any](r *Run, p *T) uint64 {
 	return uint64(uintptr(unsafe.Pointer(p)))
 }
 
-// firstByte sees what p points to as bytes, for the members of C structures that
-// point to anything.
-func firstByte[T any](p *T) *byte { return (*byte)(unsafe.Pointer(p)) }
-
 // Pages returns n zero bytes at a page boundary, outside Go's heap.
 func (r *Run) Pages(n int) []byte {
 	mem, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
