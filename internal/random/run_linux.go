@@ -1,0 +1,409 @@
+package random
+
+// The interpreter: every step but batches, which are in batch_linux.go.
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/uring-go/uring"
+	"github.com/uring-go/uring/internal/scenario"
+	"github.com/uring-go/uring/sys"
+)
+
+const (
+	far      = time.Hour // no program lasts as long
+	timeouts = 4         // the slot of the timeout
+	group    = 3         // of the ring of buffers
+	missing  = 1 << 40   // the UserData of no request
+)
+
+// A machine is what a program works on.
+type machine struct {
+	p     Program
+	r     *scenario.Run
+	rings [2]*ring
+	slots [5]slot
+	file  int
+	next  uint64 // UserData
+}
+
+// A slot is a pipe, a socket pair or the place of a timeout.
+type slot struct {
+	rd, wr int
+	bytes  int    // that can be read
+	armed  *armed // a request that waits, nil if there is none
+}
+
+// An armed request is one that waits, at the head of a chain.
+type armed struct {
+	on       *ring
+	userData uint64
+	how      string
+	n        int // length of the chain
+}
+
+// A ring is a ring with what is registered with it.
+type ring struct {
+	*scenario.Ring
+	drained bool  // a drained request may have left its mark: the order is the kernel's
+	modern  bool  // files are looked up when a request runs, silent requests exist
+	files   []int // nil: no table
+	pages   [][]byte
+	bufs    *scenario.BufRing
+	mem     [][]byte // the buffers of bufs
+	used    []uint16 // those that the kernel took
+}
+
+func (p Program) run(r *scenario.Run) {
+	m := &machine{p: p, r: r, next: 1}
+	for i := range m.slots[:2] {
+		m.slots[i].rd, m.slots[i].wr = r.Pipe()
+	}
+	for i := range m.slots[2:4] {
+		m.slots[2+i].rd, m.slots[2+i].wr = r.Pair(unix.SOCK_STREAM)
+	}
+	m.file = r.File("f", strings.Repeat("0123456789abcdef", 128))
+	for _, s := range p.Steps {
+		m.step(s)
+	}
+	for i := range m.slots {
+		if m.slots[i].armed != nil {
+			m.cancel(Step{Slot: i})
+		}
+	}
+	for _, g := range m.rings {
+		if g != nil {
+			g.NoteQueues()
+			g.NoteFlags()
+		}
+	}
+	r.Note("file", r.Content(m.file))
+	for i := range m.slots[:4] {
+		if n := m.slots[i].bytes; n > 0 {
+			r.Note("left", r.Read(m.slots[i].rd, n))
+		}
+	}
+}
+
+// met tells whether the kernel has what a scenario needs: each operation that
+// not every kernel has is the subject of one, which knows.
+func (m *machine) met(name string) bool {
+	s, ok := scenario.Find(name)
+	if !ok {
+		panic("no scenario " + name)
+	}
+	for _, n := range s.Needs {
+		ok, err := n.Met()
+		m.r.Must(n.What, err)
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// ring returns a ring, opened when it is first used.
+func (m *machine) ring(i int) *ring {
+	i &= 1
+	if m.rings[i] == nil {
+		var p sys.Params
+		if m.p.SubmitAll && m.met("submit_all") {
+			p.Flags = sys.IORING_SETUP_SUBMIT_ALL
+		}
+		g := &ring{Ring: m.r.OpenWith(m.p.Entries, p)}
+		g.modern = g.Params().Features&sys.IORING_FEAT_LINKED_FILE != 0
+		for range 2 {
+			g.pages = append(g.pages, m.r.Pages(4096))
+		}
+		m.rings[i] = g
+	}
+	return m.rings[i]
+}
+
+func (m *machine) userData() uint64 {
+	m.next++
+	return m.next - 1
+}
+
+// waiting returns how many completions the armed requests of a ring will post.
+func (m *machine) waiting(g *ring) int {
+	n := 0
+	for _, s := range m.slots {
+		if s.armed != nil && s.armed.on == g {
+			n += s.armed.n
+		}
+	}
+	return n
+}
+
+func (m *machine) step(s Step) {
+	g, at := m.ring(s.Ring), &m.slots[s.Slot]
+	switch s.Do {
+	case "batch":
+		m.batch(g, s)
+	case "flood":
+		m.flood(g, s.N)
+	case "arm":
+		m.arm(g, s, at)
+	case "trigger":
+		m.trigger(g, s, at)
+	case "cancel":
+		m.cancel(s)
+	case "stall":
+		m.stall(g, s, at)
+	case "multishot":
+		m.multishot(g, s, at)
+	case "files":
+		m.files(g, s)
+	case "buffers":
+		// Old kernels wait for all requests of the ring here.
+		if m.waiting(g) == 0 {
+			switch s.How {
+			case "":
+				g.RegisterBuffers(g.pages...)
+			case "unregister":
+				g.Unregister(sys.IORING_UNREGISTER_BUFFERS)
+			case "clear":
+				g.UpdateBuffer(uint32(s.N), nil, 0)
+			case "restore":
+				g.UpdateBuffer(uint32(s.N), g.pages[s.N&1], 0)
+			}
+		}
+	case "ring":
+		m.bufRing(g, s)
+	case "idle":
+		g.Peek(4)
+		g.Submit()
+		g.SubmitWait(uring.Wait{})
+		g.Wait(uring.Wait{})
+		g.NoteQueues()
+	}
+}
+
+// flood fills the completion queue, beyond its end where the kernel keeps what
+// does not fit.
+func (m *machine) flood(g *ring, n int) {
+	p := g.Params()
+	if m.p.Mode == scenario.CQEMixed || p.Features&sys.IORING_FEAT_NODROP == 0 {
+		n = min(n, 2)
+	}
+	for range n {
+		for range p.SQEntries {
+			g.SQE(m.userData()).PrepNop()
+		}
+		g.Submit()
+		g.Settle()
+	}
+	if g.drained {
+		g.ReapAny(n * int(p.SQEntries))
+	} else {
+		g.NoteQueues()
+		for range n {
+			g.Reap(int(p.SQEntries))
+		}
+	}
+	g.NoteFlags()
+}
+
+// arm begins a request that waits, with a chain of NOPs behind it.
+func (m *machine) arm(g *ring, s Step, at *slot) {
+	if at.armed != nil || at.bytes > 0 {
+		return
+	}
+	a := &armed{on: g, userData: m.userData(), how: s.How, n: 1 + min(s.N, int(m.p.Entries)-1)}
+	e := g.SQE(a.userData)
+	switch s.How {
+	case "poll":
+		e.PrepPollAdd(at.rd, unix.POLLIN)
+	case "read":
+		e.PrepRead(at.rd, m.r.Bytes(8), 0)
+	case "timeout":
+		e.PrepTimeout(m.r.Time(far), 0, 0)
+	}
+	for range a.n - 1 {
+		e.Flags |= sys.IOSQE_IO_LINK
+		e = g.SQE(m.userData())
+		e.PrepNop()
+	}
+	g.Submit()
+	g.Settle()
+	at.armed = a
+}
+
+// trigger writes to a slot, and reaps what that completes.
+func (m *machine) trigger(g *ring, s Step, at *slot) {
+	if at == &m.slots[timeouts] {
+		return
+	}
+	text := strings.Repeat(string(rune('a'+m.next%26)), s.N)
+	n, a := 0, at.armed
+	if a != nil {
+		n = a.n
+	}
+	if s.How == "ring" {
+		g.SQE(m.userData()).PrepWrite(at.wr, m.r.Text(text), 0)
+		g.Submit()
+		if a == nil || a.on != g {
+			g.Reap(1)
+		} else {
+			n++
+		}
+	} else {
+		m.r.Write(at.wr, text)
+	}
+	at.bytes += len(text)
+	if a != nil {
+		at.armed = nil
+		for _, c := range a.on.ReapAny(n) {
+			if c.UserData == a.userData && a.how == "read" && c.Res > 0 {
+				at.bytes -= int(c.Res)
+			}
+		}
+	}
+}
+
+// cancel cancels what waits at a slot, in one of many ways.
+func (m *machine) cancel(s Step) {
+	a, how := m.slots[s.Slot].armed, s.How
+	if a == nil {
+		g := m.ring(s.Ring)
+		g.SQE(m.userData()).PrepCancel64(missing, 0)
+		g.SubmitReap(1)
+		return
+	}
+	g, n := a.on, a.n
+	switch {
+	case how == "sync" && m.met("sync_cancel"):
+		arg := &sys.SyncCancelReg{Addr: a.userData, Fd: -1, Timeout: sys.Timespec{Sec: -1, Nsec: -1}}
+		m.r.Keep(arg)
+		g.Register(sys.IORING_REGISTER_SYNC_CANCEL, sys.PointerTo(arg), 1)
+		m.slots[s.Slot].armed = nil
+		g.ReapAny(n)
+		return
+	case how == "missing":
+		g.SQE(m.userData()).PrepCancel64(missing, 0)
+		g.SubmitReap(1)
+		return
+	}
+	e := g.SQE(m.userData())
+	switch all := m.met("cancel_fd_all"); {
+	case how == "any" && all:
+		e.PrepCancel64(0, sys.IORING_ASYNC_CANCEL_ANY|sys.IORING_ASYNC_CANCEL_ALL)
+		n = m.waiting(g)
+		for i := range m.slots {
+			if o := m.slots[i].armed; o != nil && o.on == g {
+				m.slots[i].armed = nil
+			}
+		}
+	case how == "all" && all:
+		e.PrepCancel64(a.userData, sys.IORING_ASYNC_CANCEL_ALL)
+	case how == "fd" && all && s.Slot != timeouts:
+		e.PrepCancelFd(m.slots[s.Slot].rd, sys.IORING_ASYNC_CANCEL_ALL)
+	case how == "remove" && a.how == "poll":
+		e.PrepPollRemove(a.userData)
+	case how == "remove" && a.how == "timeout":
+		e.PrepTimeoutRemove(a.userData, 0)
+	default:
+		e.PrepCancel64(a.userData, 0)
+	}
+	m.slots[s.Slot].armed = nil
+	g.Submit()
+	g.ReapAny(1 + n)
+}
+
+// stall has a drained request wait for a read.
+func (m *machine) stall(g *ring, s Step, at *slot) {
+	if at == &m.slots[timeouts] || at.armed != nil || at.bytes > 0 || m.waiting(g) > 0 {
+		return
+	}
+	g.drained = true
+	g.SQE(m.userData()).PrepRead(at.rd, m.r.Bytes(3), 0)
+	g.SQE(m.userData(), sys.IOSQE_IO_DRAIN).PrepNop()
+	n := min(s.N, int(m.p.Entries)-2)
+	for range n {
+		g.SQE(m.userData()).PrepNop()
+	}
+	g.Submit()
+	g.Settle()
+	g.Peek(4)
+	m.r.Write(at.wr, "now")
+	g.ReapAny(2 + n)
+}
+
+// multishot polls a pipe several times with one request.
+func (m *machine) multishot(g *ring, s Step, at *slot) {
+	if at.armed != nil || at.bytes > 0 || !m.met("poll_multishot") {
+		return
+	}
+	poll := m.userData()
+	g.SQE(poll).PrepPollMultishot(at.rd, unix.POLLIN)
+	g.Submit()
+	g.Settle()
+	for range s.N {
+		m.r.Write(at.wr, "x")
+		more := g.Reap(1)[0].More()
+		m.r.Read(at.rd, 1)
+		if !more {
+			return
+		}
+	}
+	g.SQE(m.userData()).PrepCancel64(poll, 0)
+	g.Submit()
+	g.ReapAny(2)
+}
+
+// files changes the table of registered files: slots to read, slots to write,
+// and the file.
+func (m *machine) files(g *ring, s Step) {
+	all := make([]int, 9)
+	for i := range 4 {
+		all[i], all[4+i] = m.slots[i].rd, m.slots[i].wr
+	}
+	all[8] = m.file
+	switch s.How {
+	case "":
+		g.RegisterFiles(all...)
+		if g.files == nil {
+			g.files = all
+		}
+	case "unregister":
+		g.Unregister(sys.IORING_UNREGISTER_FILES)
+		g.files = nil
+	default:
+		fd := -1
+		if s.How == "restore" {
+			fd = all[s.N]
+		}
+		g.UpdateFiles(uint32(s.N), fd)
+		if g.files != nil {
+			g.files = slices.Clone(g.files)
+			g.files[s.N] = fd
+		}
+	}
+}
+
+// bufRing registers a ring of buffers, takes it back, or fills it again.
+func (m *machine) bufRing(g *ring, s Step) {
+	switch {
+	case !m.met("buffer_ring"):
+	case s.How == "" && g.bufs == nil:
+		g.bufs = g.BufRing(4, group, 0)
+		g.mem, g.used = g.bufs.Fill(s.N, 16, 0), nil
+	case s.How == "":
+		g.BufRing(4, group, 0) // a second one of the same group
+	case g.bufs == nil:
+	case s.How == "unregister":
+		g.bufs.Unregister()
+		g.bufs = nil
+	default:
+		for _, id := range g.used {
+			g.bufs.Add(g.mem[id], id)
+		}
+		g.bufs.Publish()
+		g.used = nil
+	}
+}
