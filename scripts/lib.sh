@@ -2,6 +2,11 @@
 # What the scripts beside this file share; they read it with "." from the
 # repository's root.
 
+# The programs built here need no version stamp, and git refuses to give one where
+# the repository belongs to another user, as it may in a container.
+GOFLAGS="$(go env GOFLAGS 2>/dev/null) -buildvcs=false"
+export GOFLAGS
+
 # say prints a message that is not the result itself.
 say() { printf '%s\n' "$*" >&2; }
 
