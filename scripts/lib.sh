@@ -4,7 +4,7 @@
 
 # The programs built here need no version stamp, and git refuses to give one where
 # the repository belongs to another user, as it may in a container.
-GOFLAGS="$(go env GOFLAGS 2>/dev/null) -buildvcs=false"
+GOFLAGS="$(go env GOFLAGS 2>/dev/null || :) -buildvcs=false"
 export GOFLAGS
 
 # say prints a message that is not the result itself.
