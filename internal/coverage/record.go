@@ -13,6 +13,7 @@ import (
 
 	"github.com/uring-go/uring"
 	"github.com/uring-go/uring/internal/scenario"
+	"github.com/uring-go/uring/liburing"
 	"github.com/uring-go/uring/sys"
 )
 
@@ -20,6 +21,7 @@ import (
 // the backends on which they succeeded.
 type Notes struct {
 	Kernel    string              `json:"kernel"`
+	Liburing  string              `json:"liburing"` // the header that the backend was compiled with
 	Ops       map[string][]string `json:"ops"`
 	Registers map[string][]string `json:"registers"`
 
@@ -40,7 +42,12 @@ func (n *Notes) note(m map[string][]string, name, backend string) {
 
 // minus lists what n has and other lacks, on backends that other ran at all.
 func (n *Notes) minus(other *Notes) (missing []string) {
-	ran := func(backend string) bool { return slices.Contains(other.Ops[sys.IORING_OP_NOP.String()], backend) }
+	ran := func(backend string) bool {
+		if backend == "liburing" && n.Liburing != other.Liburing {
+			return false // another version can do more, or less
+		}
+		return slices.Contains(other.Ops[sys.IORING_OP_NOP.String()], backend)
+	}
 	for _, m := range [][2]map[string][]string{{n.Ops, other.Ops}, {n.Registers, other.Registers}} {
 		for name, backends := range m[0] {
 			for _, b := range backends {
@@ -56,7 +63,7 @@ func (n *Notes) minus(other *Notes) (missing []string) {
 
 // record runs every scenario in every mode on every backend of this build.
 func record(ctx context.Context) *Notes {
-	n := &Notes{Kernel: kernelRelease(), Ops: map[string][]string{}, Registers: map[string][]string{}}
+	n := &Notes{Kernel: kernelRelease(), Liburing: liburing.HeaderVersion(), Ops: map[string][]string{}, Registers: map[string][]string{}}
 	for _, b := range []scenario.Backend{scenario.Purego(), scenario.Liburing()} {
 		open := b.Open
 		b.Open = func(entries uint32, p *sys.Params) (uring.Backend, error) {
