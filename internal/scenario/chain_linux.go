@@ -268,7 +268,7 @@ func chainScenarios() []Scenario {
 			g.SubmitReap(1)
 			g.SQE(2).PrepNop()
 			g.SQE(3).PrepLinkTimeout(ts, 0)
-			g.Submit()
+			g.SubmitAll()
 			g.ReapAny(2)
 			g.SQE(4, link).PrepNop()
 			g.SQE(5).PrepLinkTimeout(ts, 0)
@@ -277,12 +277,16 @@ func chainScenarios() []Scenario {
 			g.SQE(6, link).PrepPollAdd(rd, pollIn)
 			g.SQE(7, link).PrepLinkTimeout(ts, 0)
 			g.SQE(8).PrepLinkTimeout(ts, 0)
-			g.Submit()
-			g.ReapAny(3)
+			g.SubmitAll()
+			// It may stay armed, with a timeout that does not come.
+			g.SQE(9).PrepPollRemove(6)
+			g.SubmitAll()
+			g.ReapAny(4)
 		},
 	}, {
-		Name: "link_timeout_update",
-		Doc:  "A linked timeout is given another time, and then fires.",
+		Name:  "link_timeout_update",
+		Doc:   "A linked timeout is given another time, and then fires.",
+		Needs: []Need{needTimeoutUpdate},
 		Run: func(r *Run) {
 			g := r.Open(8)
 			rd, _ := r.Pipe()

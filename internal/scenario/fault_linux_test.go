@@ -269,3 +269,56 @@ func TestScenariosRepeat(t *testing.T) {
 	}
 	t.Logf("%d results: %v", len(rep.Results), rep.Count)
 }
+
+// counting is a backend that notes which operations are handed over.
+type counting struct {
+	uring.Backend
+	window []sys.SQE
+	seen   map[sys.Op]bool
+}
+
+func (c *counting) Queue() []sys.SQE {
+	c.window = c.Backend.Queue()
+	return c.window
+}
+
+func (c *counting) Advance(n int) {
+	for _, s := range c.window[:n] {
+		c.seen[s.Opcode] = true
+	}
+	c.window = c.window[n:]
+	c.Backend.Advance(n)
+}
+
+// Every operation that this kernel has is part of a scenario, but for those that
+// need what a machine seldom has.
+func TestEveryOperationRuns(t *testing.T) {
+	special := map[sys.Op]string{
+		sys.IORING_OP_RECV_ZC:      "a network card that splits headers",
+		sys.IORING_OP_URING_CMD128: "a driver with commands of 80 bytes, such as NVMe",
+	}
+	supported, err := supportedOps()
+	if err != nil {
+		t.Skipf("no probe: %v", err)
+	}
+	seen := map[sys.Op]bool{}
+	b := Purego()
+	open := b.Open
+	b.Open = func(entries uint32, p *sys.Params) (uring.Backend, error) {
+		r, err := open(entries, p)
+		if err != nil {
+			return nil, err
+		}
+		return &counting{Backend: r, seen: seen}, nil
+	}
+	for _, s := range List() {
+		if tr := Record(t.Context(), s, s.Modes[0], b, Options{Dir: t.TempDir()}); tr.Failed != "" {
+			t.Errorf("%s: %s", s.Name, tr.Failed)
+		}
+	}
+	for op := range supported {
+		if why := special[op]; why == "" && !seen[op] {
+			t.Errorf("no scenario has %v", op)
+		}
+	}
+}

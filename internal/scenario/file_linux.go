@@ -274,7 +274,8 @@ func fileScenarios() []Scenario {
 			do(func(s *sys.SQE) { s.PrepFallocate(fd, unix.FALLOC_FL_KEEP_SIZE, 8192, 8192) })
 			r.Note("size", r.size(fd))
 			do(func(s *sys.SQE) { s.PrepFallocate(fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, 3) })
-			r.Note("data", []byte(r.Content(fd)[:8]))
+			data := r.Content(fd)
+			r.Note("data", []byte(data[:min(8, len(data))]))
 			do(func(s *sys.SQE) { s.PrepFallocate(fd, unix.FALLOC_FL_PUNCH_HOLE, 0, 3) })
 			do(func(s *sys.SQE) { s.PrepFallocate(fd, 1<<30, 0, 3) })
 			do(func(s *sys.SQE) { s.PrepFallocate(fd, 0, 0, 0) })
@@ -388,14 +389,14 @@ func fileScenarios() []Scenario {
 		},
 	}, {
 		Name: "openat2",
-		Doc:  "Opening with restrictions on how the path is walked, also into a slot.",
+		Doc:  "Opening with restrictions on how the path is walked.",
 		Run: func(r *Run) {
 			g := r.Open(8)
 			do := g.OneByOne()
 			d := r.DirFd()
 			r.File("f", "content")
 			r.Must("symlink", os.Symlink("f", filepath.Join(r.Dir(), "l")))
-			r.Descriptors(1, 2)
+			r.Descriptors(1, 2, 6) // an old kernel overlooks an unknown flag
 			open := func(path string, how unix.OpenHow) {
 				do(func(s *sys.SQE) {
 					r.Keep(&how)
@@ -409,15 +410,6 @@ func fileScenarios() []Scenario {
 			open("f", unix.OpenHow{Flags: unix.O_RDONLY, Mode: 0o600})
 			open("f", unix.OpenHow{Flags: 1 << 40})
 			open("f", unix.OpenHow{Resolve: 1 << 40})
-			g.RegisterFiles(-1, -1)
-			how := &unix.OpenHow{Flags: unix.O_RDONLY}
-			do(func(s *sys.SQE) { s.PrepOpenat2Direct(d, r.Path("f"), how, 1) })
-			buf := r.Bytes(7)
-			do(func(s *sys.SQE) {
-				s.Flags = fixed
-				s.PrepRead(1, buf, 0)
-			})
-			r.Note("data", buf)
 		},
 	}, {
 		Name: "statx",

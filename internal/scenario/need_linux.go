@@ -21,7 +21,11 @@ import (
 // needs returns what a mode needs.
 func (m Mode) needs() []Need {
 	needs := []Need{needSetup(m.Setup())}
-	if m == RingFd {
+	switch m {
+	case SQPoll:
+		// Without it the thread takes registered files only.
+		needs = append(needs, needFeature(sys.IORING_FEAT_SQPOLL_NONFIXED))
+	case RingFd:
 		needs = append(needs, needRegister(sys.IORING_REGISTER_RING_FDS))
 	}
 	return needs
@@ -170,30 +174,70 @@ var registerTrials = map[sys.RegisterOp]trial{
 	sys.IORING_REGISTER_IOWQ_MAX_WORKERS: registers(sys.IORING_REGISTER_IOWQ_MAX_WORKERS, [2]uint32{}, 2),
 }
 
-// needRequest needs a request that may complete in any way but with one of the
-// errors, by which a kernel says that it does not know it.
-func needRequest(what string, setup sys.SetupFlags, prepare func(*sys.SQE), unknown ...syscall.Errno) Need {
+// needTrial needs what a small program over a ring finds to work.
+func needTrial(what string, works func(t *tryRing) (bool, error)) Need {
 	return Need{what, func() (bool, error) {
-		b, err := purego.New(8, &sys.Params{Flags: setup})
+		b, err := purego.New(8, nil)
 		if err != nil {
 			return false, err
 		}
-		r := uring.NewRing(b)
-		defer r.Close()
-		prepare(r.GetSQE())
-		if _, err := r.SubmitWait(uring.Wait{N: 1}); err != nil {
-			return false, err
+		t := &tryRing{Ring: uring.NewRing(b)}
+		ok, err := works(t)
+		err = errors.Join(err, t.Close())
+		for _, fd := range t.fds {
+			unix.Close(fd)
 		}
-		for c := range r.Completions() {
-			for _, e := range unknown {
-				if c.Res == -int32(e) {
-					return false, nil
-				}
-			}
-		}
-		return true, nil
+		return ok, err
 	}}
 }
+
+// A tryRing is the ring of a trial. Its descriptors are closed after it.
+type tryRing struct {
+	*uring.Ring
+	fds []int
+}
+
+// run submits one request and returns n completions: its own, and those of
+// requests before it.
+func (t *tryRing) run(n int, prepare func(*sys.SQE)) ([]sys.CQE, error) {
+	prepare(t.GetSQE())
+	if _, err := t.SubmitWait(uring.Wait{N: uint32(n)}); err != nil {
+		return nil, err
+	}
+	got := make([]sys.CQE, n)
+	if t.Peek(got) != n {
+		return nil, errors.New("a completion that was waited for is not there")
+	}
+	return got, nil
+}
+
+// needRequest needs a request that may complete in any way but with the error by
+// which a kernel says that it does not know it.
+func needRequest(what string, unknown syscall.Errno, prepare func(*sys.SQE)) Need {
+	return needTrial(what, func(t *tryRing) (bool, error) {
+		got, err := t.run(1, prepare)
+		if err != nil {
+			return false, err
+		}
+		return got[0].Res != -int32(unknown), nil
+	})
+}
+
+// needOverflow needs a kernel that takes entries while completions wait for room.
+var needOverflow = needTrial("submission while completions overflow", func(t *tryRing) (bool, error) {
+	for range t.Params().CQEntries + 1 {
+		t.GetSQE().PrepNop()
+		if _, err := t.Submit(); err != nil {
+			return false, err
+		}
+	}
+	t.GetSQE().PrepNop()
+	_, err := t.Submit()
+	if errors.Is(err, syscall.EBUSY) {
+		return false, nil
+	}
+	return err == nil, err
+})
 
 // needLoopback needs IPv4 on the loopback interface.
 var needLoopback = Need{"loopback interface", func() (bool, error) {

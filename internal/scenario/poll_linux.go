@@ -259,6 +259,6 @@ var one = string(binary.NativeEndian.AppendUint64(nil, 1))
 
 // needPollMultishot needs polls that complete more than once and can be changed,
 // which came together.
-var needPollMultishot = needRequest("multishot poll", 0, func(s *sys.SQE) {
+var needPollMultishot = needRequest("multishot poll", unix.EINVAL, func(s *sys.SQE) {
 	s.PrepPollUpdate(1, 2, 0, sys.IORING_POLL_UPDATE_USER_DATA)
-}, unix.EINVAL)
+})

@@ -165,7 +165,7 @@ func queueScenarios() []Scenario {
 	}, {
 		Name:  "overflow",
 		Doc:   "Completions that do not fit the queue wait in the kernel, and come in order when there is room.",
-		Needs: []Need{needFeature(sys.IORING_FEAT_NODROP)},
+		Needs: []Need{needFeature(sys.IORING_FEAT_NODROP), needOverflow},
 		Modes: []Mode{Plain, Coop, Defer, SQPoll, SQE128, CQE32, RingFd},
 		Run: func(r *Run) {
 			g := r.Open(4)
@@ -434,7 +434,7 @@ func queueScenarios() []Scenario {
 	}, {
 		Name:  "overflow_wait",
 		Doc:   "A wait finds completions that overflowed, as room is made for them.",
-		Needs: []Need{needFeature(sys.IORING_FEAT_NODROP)},
+		Needs: []Need{needFeature(sys.IORING_FEAT_NODROP), needOverflow},
 		Modes: []Mode{Plain, Coop, Defer, SQPoll, SQE128, CQE32, RingFd},
 		Run: func(r *Run) {
 			g := r.Open(4)
@@ -572,7 +572,7 @@ func queueScenarios() []Scenario {
 			}
 			g.NoteQueues()
 			g.Unregister(sys.IORING_REGISTER_ENABLE_RINGS)
-			g.SubmitReap(1)
+			g.Reap(g.Submit())
 			g.Unregister(sys.IORING_REGISTER_ENABLE_RINGS)
 		},
 	}, {
@@ -659,7 +659,7 @@ func queueScenarios() []Scenario {
 }
 
 // needInject needs NOPs with a result of choice.
-var needInject = needRequest("IORING_NOP_INJECT_RESULT", 0, func(s *sys.SQE) {
+var needInject = needRequest("IORING_NOP_INJECT_RESULT", syscall.EINVAL, func(s *sys.SQE) {
 	s.PrepNop()
 	s.OpFlags = sys.IORING_NOP_INJECT_RESULT
-}, syscall.EINVAL)
+})

@@ -220,10 +220,25 @@ func (g *Ring) record(cqes []sys.CQE32) {
 	}
 }
 
-// SubmitReap submits, then reaps n completions.
+// SubmitAll is Submit until the kernel has taken every entry: behind one that it
+// refuses to start, the rest goes with the next Submit. Which entries those are
+// differs between kernels.
+func (g *Ring) SubmitAll() {
+	for g.Submit() > 0 && !g.sqpoll() && g.Status().SQReady > 0 {
+	}
+}
+
+// SubmitReap submits everything, then reaps n completions.
 func (g *Ring) SubmitReap(n int) []sys.CQE32 {
-	g.Submit()
+	g.SubmitAll()
 	return g.Reap(n)
+}
+
+// ReapUntil submits a NOP and reaps what comes up to its completion.
+func (g *Ring) ReapUntil(userData uint64) {
+	g.SQE(userData).PrepNop()
+	for g.SubmitAll(); g.Reap(1)[0].UserData != userData; {
+	}
 }
 
 // OneByOne returns a function that submits a single request and reaps its

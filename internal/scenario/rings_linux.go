@@ -62,7 +62,10 @@ func ringScenarios() []Scenario {
 			g.Unregister(sys.IORING_REGISTER_ENABLE_RINGS)
 			g.Unregister(sys.IORING_REGISTER_ENABLE_RINGS)
 			restrict()
-			g.SubmitReap(1)
+			if g.Submit() == 0 {
+				return // early kernels of 5.10 do not let it go
+			}
+			g.Reap(1)
 			g.SQE(2).PrepRead(-1, r.Bytes(8), 0)
 			g.SubmitReap(1)
 			g.SQE(3, async).PrepNop()
@@ -299,6 +302,8 @@ func ringScenarios() []Scenario {
 	}, {
 		Name: "poll_a_ring",
 		Doc:  "A ring's descriptor can be polled by another ring.",
+		// There are kernels that do not tell of a DEFER_TASKRUN ring.
+		Modes: []Mode{Plain, Coop, SQPoll},
 		Run: func(r *Run) {
 			a, b := r.Open(4), r.Open(4)
 			b.SQE(1).PrepPollAdd(a.Fd(), pollIn)
