@@ -15,5 +15,7 @@ func groups() [][]Scenario {
 		ringScenarios(),
 		futexScenarios(),
 		processScenarios(),
+		resizeScenarios(),
+		apiScenarios(),
 	}
 }

@@ -220,6 +220,13 @@ func (g *Ring) record(cqes []sys.CQE32) {
 	}
 }
 
+// Resize records what Resize returns, and the sizes then.
+func (g *Ring) Resize(entries, cqEntries uint32) {
+	g.failed("resize", g.Ring.Resize(entries, cqEntries))
+	p := g.Params()
+	g.Note("sizes", fmt.Sprintf("sq=%d cq=%d", p.SQEntries, p.CQEntries))
+}
+
 // SubmitAll is Submit until the kernel has taken every entry: behind one that it
 // refuses to start, the rest goes with the next Submit. Which entries those are
 // differs between kernels.

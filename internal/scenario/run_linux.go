@@ -39,7 +39,7 @@ type Run struct {
 	events []Event
 }
 
-// A stop ends a program early; it is what its helpers panic with.
+// A stop ends a program early; it is what methods of Run and Ring panic with.
 type stop struct {
 	why  string
 	lack bool // the backend lacks something

@@ -7,9 +7,9 @@
 // tests of this module and by the command "uring diff".
 //
 // How the files divide: scenario.go says what a scenario is; trace.go what is
-// recorded and how it is written; run_linux.go, ring_linux.go and
-// resource_linux.go are what a scenario's program works with; need_linux.go asks
-// the kernel what it can do; diff.go and unified.go compare. The scenarios
+// recorded and how it is written; run_linux.go, ring_linux.go, register_linux.go
+// and resource_linux.go are what a scenario's program works with; need_linux.go
+// asks the kernel what it can do; diff.go and unified.go compare. The scenarios
 // themselves are in the files named after their subject, all listed in
 // list_linux.go.
 //
