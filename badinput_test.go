@@ -36,7 +36,7 @@ func TestBadSetup(t *testing.T) {
 		entries uint32
 		p       sys.Params
 		says    []string // what the sentence names; none: the kernel's errno alone
-		is      error
+		is      error    // nil: what the kernel says to a bare system call
 	}{
 		{"no entries", 0, sys.Params{}, []string{"0 entries", "1"}, syscall.EINVAL},
 		{"too many", 32769, sys.Params{}, []string{"32769", "32768"}, syscall.EINVAL},
@@ -58,12 +58,15 @@ func TestBadSetup(t *testing.T) {
 		{"two sizes of entries", 8, sys.Params{Flags: sys.IORING_SETUP_SQE128 | sys.IORING_SETUP_SQE_MIXED}, []string{"IORING_SETUP_SQE_MIXED", "IORING_SETUP_SQE128"}, syscall.EINVAL},
 		{"rewound under SQPOLL", 8, sys.Params{Flags: sys.IORING_SETUP_SQ_REWIND | sys.IORING_SETUP_SQPOLL}, []string{"IORING_SETUP_SQ_REWIND", "IORING_SETUP_SQPOLL"}, syscall.EINVAL},
 		{"a CPU that is not there", 8, sys.Params{Flags: sys.IORING_SETUP_SQPOLL | sys.IORING_SETUP_SQ_AFF, SQThreadCPU: 1 << 20}, nil, syscall.EINVAL},
-		{"attached to nothing", 8, sys.Params{Flags: sys.IORING_SETUP_ATTACH_WQ, WQFd: math.MaxUint32}, nil, syscall.ENXIO},
-		{"attached to what is no ring", 8, sys.Params{Flags: sys.IORING_SETUP_ATTACH_WQ, WQFd: 0}, nil, syscall.EINVAL},
+		{"attached to nothing", 8, sys.Params{Flags: sys.IORING_SETUP_ATTACH_WQ, WQFd: math.MaxUint32}, nil, nil},
+		{"attached to what is no ring", 8, sys.Params{Flags: sys.IORING_SETUP_ATTACH_WQ, WQFd: 0}, nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.says == nil {
 				bt.NeedKernel(t, 0)
+			}
+			if c.is == nil {
+				c.is = bt.KernelSetup(c.entries, c.p)
 			}
 			said := map[string]string{}
 			bt.Each(t, func(t *testing.T, k bt.Backend) {
@@ -281,6 +284,7 @@ func TestBadWait(t *testing.T) {
 func TestWaitForMoreThanCanComplete(t *testing.T) {
 	bt.EachMode(t, func(t *testing.T, k bt.Backend, m bt.Mode) {
 		r := k.Ring(t, 4, m.Params())
+		needWait(t, r, uring.Wait{N: 2, Timeout: 1})
 		nop(t, r, 1)
 		for _, n := range []uint32{2, 8, 1000} {
 			submitted, err := r.SubmitWait(uring.Wait{N: n, Timeout: 5 * ms})
