@@ -54,7 +54,6 @@ type Config struct {
 
 	// Trace, if not nil, has hooks that are called on the way.
 	Trace *Trace
-
 }
 
 const defaultEntries = 256
