@@ -49,7 +49,7 @@ func TestClosed(t *testing.T) {
 }
 
 // Close ends every call that waits, with ErrClosed.
-func TestCloseWhileWaiting(t *testing.T) {
+func TestHostileCloseWhileWaiting(t *testing.T) {
 	each(t, func(t *testing.T, config Config) {
 		p := open(t, config)
 		var wg sync.WaitGroup
@@ -96,7 +96,7 @@ func TestCloseWhileWaiting(t *testing.T) {
 
 // Close at a moment of its own, while many goroutines make calls of all kinds. Every
 // call ends, and none is answered with something else than its result or ErrClosed.
-func TestCloseDuringCalls(t *testing.T) {
+func TestHostileCloseDuringCalls(t *testing.T) {
 	each(t, func(t *testing.T, config Config) {
 		rounds := 30
 		for end := time.Now().Add(*soak); rounds > 0 || time.Now().Before(end); rounds-- {

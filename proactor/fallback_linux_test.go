@@ -33,7 +33,8 @@ func TestMain(m *testing.M) {
 }
 
 // All tests again, in a process whose seccomp filter answers the io_uring system calls
-// with EPERM, as that of a container does.
+// with EPERM, as that of a container does. With -short it is those that have no
+// variant with FallbackAlways of their own, and a few.
 func TestUnderSeccomp(t *testing.T) {
 	if denied {
 		var log bytes.Buffer
@@ -55,6 +56,9 @@ func TestUnderSeccomp(t *testing.T) {
 		return
 	}
 	args := []string{"-test.timeout=5m"}
+	if testing.Short() {
+		args = append(args, "-test.short", "-test.run=^Test(UnderSeccomp|Config|Sockets|ReadWrite|Batch|Link|Gate|MultishotAccept)$")
+	}
 	if testing.Verbose() {
 		args = append(args, "-test.v")
 	}

@@ -26,7 +26,7 @@ import (
 	"github.com/uring-go/uring/sys"
 )
 
-var soak = flag.Duration("soak", 0, "how long each hostile test runs; 0 is a second or less")
+var soak = flag.Duration("soak", 0, "how long each part of a hostile test runs; 0 is a fraction of a second")
 
 // variant is a way to run the tests.
 type variant struct {

@@ -20,7 +20,12 @@ import (
 )
 
 // hostile is how long a hostile test runs.
-func hostile() time.Duration { return max(200*time.Millisecond, *soak) }
+func hostile() time.Duration {
+	if testing.Short() {
+		return max(40*time.Millisecond, *soak)
+	}
+	return max(200*time.Millisecond, *soak)
+}
 
 // A workload is a goroutine's part in a hostile test: it makes calls until ctx ends
 // and returns what went wrong.
@@ -231,7 +236,7 @@ func stacks(t *testing.T, ctx context.Context, p *Proactor, rnd *rand.Rand) erro
 	return err
 }
 
-func TestChurn(t *testing.T) {
+func TestHostileChurn(t *testing.T) {
 	eachOpen(t, func(t *testing.T, p *Proactor) {
 		f := tempFile(t, hostileFile)
 		churn(t, p, 50, readers(f), talkers, waiters, tickers, stacks)
@@ -239,7 +244,7 @@ func TestChurn(t *testing.T) {
 }
 
 // The same on a ring so small that everything is full all the time.
-func TestChurnTiny(t *testing.T) {
+func TestHostileTinyRing(t *testing.T) {
 	eachRing(t, func(t *testing.T, config Config) {
 		config.Entries, config.InFlight, config.Rings = 64, 64, 1
 		p := open(t, config)
@@ -252,7 +257,7 @@ func TestChurnTiny(t *testing.T) {
 }
 
 // The garbage collector runs without pause, and finds little to keep.
-func TestChurnWithCollector(t *testing.T) {
+func TestHostileCollector(t *testing.T) {
 	eachOpen(t, func(t *testing.T, p *Proactor) {
 		defer debug.SetGCPercent(debug.SetGCPercent(1))
 		stop := background(func() { runtime.GC() })
@@ -263,7 +268,7 @@ func TestChurnWithCollector(t *testing.T) {
 }
 
 // Signals interrupt every thread in everything.
-func TestChurnWithSignals(t *testing.T) {
+func TestHostileSignals(t *testing.T) {
 	eachOpen(t, func(t *testing.T, p *Proactor) {
 		pid := os.Getpid()
 		stop := background(func() {
@@ -295,7 +300,7 @@ func background(f func()) (stop func()) {
 	return func() { over.Store(true); wg.Wait() }
 }
 
-func TestChurnWithProcessors(t *testing.T) {
+func TestHostileProcessors(t *testing.T) {
 	for _, n := range []int{1, 16} {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(n))
 		each(t, func(t *testing.T, config Config) {
@@ -310,7 +315,7 @@ func TestChurnWithProcessors(t *testing.T) {
 }
 
 // Ten thousand goroutines wait, are served, and are given up.
-func TestTenThousand(t *testing.T) {
+func TestHostileTenThousand(t *testing.T) {
 	eachOpen(t, func(t *testing.T, p *Proactor) {
 		const n = 10_000
 		a, b := pair(t)
@@ -355,7 +360,7 @@ func TestTenThousand(t *testing.T) {
 }
 
 // One operation that is stuck does not delay another.
-func TestStuckOperation(t *testing.T) {
+func TestHostileStuckOperation(t *testing.T) {
 	each(t, func(t *testing.T, config Config) {
 		config.Rings = 1
 		p := open(t, config)
@@ -388,7 +393,7 @@ func TestStuckOperation(t *testing.T) {
 }
 
 // Descriptors run out while there is no eventfd yet.
-func TestOutOfDescriptors(t *testing.T) {
+func TestHostileOutOfDescriptors(t *testing.T) {
 	eachRing(t, func(t *testing.T, config Config) {
 		config.Rings = 1
 		p := open(t, config)
@@ -417,7 +422,7 @@ func TestOutOfDescriptors(t *testing.T) {
 	})
 }
 
-func TestDiskFull(t *testing.T) {
+func TestHostileDiskFull(t *testing.T) {
 	eachOpen(t, func(t *testing.T, p *Proactor) {
 		fd, err := unix.Open("/dev/full", unix.O_WRONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
@@ -433,7 +438,7 @@ func TestDiskFull(t *testing.T) {
 }
 
 // A connection that is reset in the middle.
-func TestReset(t *testing.T) {
+func TestHostileReset(t *testing.T) {
 	eachOpen(t, func(t *testing.T, p *Proactor) {
 		lfd, addr := listener(t)
 		for range 50 {

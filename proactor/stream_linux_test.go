@@ -66,7 +66,7 @@ func TestMultishotRecv(t *testing.T) {
 		}
 		for range 3 {
 			a, b := pair(t)
-			const total = 500_000
+			const total = 150_000
 			go func() {
 				msg := make([]byte, 777)
 				for off := 0; off < total; {
