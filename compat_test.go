@@ -55,7 +55,7 @@ func compare(t *testing.T, s scenario.Scenario, m scenario.Mode, a, b scenario.B
 	o := scenario.Options{Dir: t.TempDir()}
 	ta := scenario.Record(t.Context(), s, m, a, o)
 	tb := scenario.Record(t.Context(), s, m, b, o)
-	if diff := cmp.Diff(ta, tb, cmpopts.IgnoreFields(scenario.Trace{}, "Backend")); diff != "" && ta.Lacks == "" {
+	if diff := cmp.Diff(ta, tb, cmpopts.IgnoreFields(scenario.Trace{}, "Backend", "Version")); diff != "" && ta.Lacks == "" {
 		t.Errorf("the traces of %s (-) and %s (+) differ:\n%s", a.Name, b.Name, diff)
 	}
 	for _, tr := range []scenario.Trace{ta, tb} {

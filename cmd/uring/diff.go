@@ -15,7 +15,7 @@ import (
 
 var diffCommand = &command{
 	name:  "diff",
-	args:  "[PATTERN...]",
+	args:  "[PATTERN... | A B]",
 	short: "runs the same programs on both backends and compares what they see",
 	long: `Runs scenarios, small programs over a ring, on both backends and compares every
 return value and every completion. Prints one line for each, and the difference
@@ -23,6 +23,9 @@ between the two records, in the unified format, where there is one.
 
 A PATTERN selects scenarios by name, with * and ? as in file names; "uring list
 scenarios" has the names. Without one all run.
+
+If A and B are files that "uring record" wrote, nothing is run: the two records are
+compared. What one of two different kernels lacks is then a skip.
 
 The exit status is 1 if there is a difference, and 77 if there is none but
 something could not be tried, or nothing was compared: for example in a build
@@ -50,11 +53,9 @@ var outcomeWords = map[scenario.Outcome]string{
 }
 
 func runDiff(c *call) int {
-	o := scenario.Options{Scenarios: c.args}
-	if c.modes != "" {
-		for m := range strings.SplitSeq(c.modes, ",") {
-			o.Modes = append(o.Modes, scenario.Mode(m))
-		}
+	o := c.options()
+	if recordFiles(c.args) {
+		return c.compare(o)
 	}
 	switch {
 	case runtime.GOOS != "linux":
@@ -90,16 +91,22 @@ func (c *call) diff(ctx context.Context, o scenario.Options) int {
 	} else {
 		c.diffSummary(r)
 	}
-	switch {
-	case r.Count[scenario.Different] > 0:
-		return exitNo
-	case err != nil:
+	if err != nil && r.Count[scenario.Different] == 0 {
 		c.complain(errors.New("interrupted"))
 		return exitUntried
-	case r.Count[scenario.Equal] == 0:
+	}
+	return c.verdict(r.Count)
+}
+
+// verdict is the exit status of a comparison.
+func (c *call) verdict(count map[scenario.Outcome]int) int {
+	switch {
+	case count[scenario.Different] > 0:
+		return exitNo
+	case count[scenario.Equal] == 0:
 		c.complain(errors.New("nothing was compared"))
 		return exitUntried
-	case r.Count[scenario.Untried] > 0:
+	case count[scenario.Untried] > 0:
 		return exitUntried
 	}
 	return exitOK
@@ -121,11 +128,15 @@ func (c *call) diffLine(r scenario.Result, width int) {
 }
 
 func (c *call) diffSummary(r scenario.Report) {
-	var counts []string
+	c.printf("%s: %s\n", backendNames(r), counts(r.Count))
+}
+
+func counts(count map[scenario.Outcome]int) string {
+	var words []string
 	for _, o := range []scenario.Outcome{scenario.Equal, scenario.Different, scenario.Skipped, scenario.Untried} {
-		counts = append(counts, fmt.Sprintf("%d %s", r.Count[o], outcomeWords[o]))
+		words = append(words, fmt.Sprintf("%d %s", count[o], outcomeWords[o]))
 	}
-	c.printf("%s: %s\n", backendNames(r), strings.Join(counts, ", "))
+	return strings.Join(words, ", ")
 }
 
 func backendNames(r scenario.Report) string {

@@ -4,6 +4,8 @@
 //	uring probe [-json] [-o FILE] [NAME...]       what the kernel has
 //	uring check [-json] [-o FILE]                 does io_uring work here, and if not, why
 //	uring diff [-json] [-o FILE] [PATTERN...]     the same programs on both backends
+//	uring diff A B                                two records
+//	uring record [-json] [-o FILE] [PATTERN...]   what the programs see on one backend
 //	uring list scenarios|ops|flags|features       what this program knows
 //	uring version                                 backend, liburing, Go and kernel
 //
@@ -51,16 +53,17 @@ type call struct {
 	args           []string
 	stdout, stderr io.Writer
 
-	json  bool
-	quiet bool
-	out   string
-	modes string
+	json    bool
+	quiet   bool
+	out     string
+	modes   string
+	backend string
 
 	output // set when the flags are known
 }
 
 func commands() []*command {
-	return []*command{probeCommand, checkCommand, diffCommand, listCommand, versionCommand}
+	return []*command{probeCommand, checkCommand, diffCommand, recordCommand, listCommand, versionCommand}
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }

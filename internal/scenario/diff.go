@@ -192,10 +192,17 @@ func (o *Options) selected() ([]Scenario, error) {
 	return list, nil
 }
 
-// Compare compares two traces of one scenario in one mode, event by event.
+// Compare compares two traces of one scenario in one mode, event by event. What
+// one of two kernels lacks is no difference between the backends.
 func Compare(ta, tb *Trace, a, b Backend) Result {
 	res := Result{Scenario: ta.Scenario, Mode: ta.Mode, Events: len(ta.Events)}
-	switch {
+	switch other := ta.Kernel != tb.Kernel; {
+	case other && ta.Skipped != tb.Skipped:
+		res.Outcome = Skipped
+		if res.Reason = a.Name + ": " + ta.Skipped; ta.Skipped == "" {
+			res.Reason = b.Name + ": " + tb.Skipped
+		}
+		return res
 	case ta.Skipped != "" && ta.Skipped == tb.Skipped:
 		res.Outcome, res.Reason = Skipped, ta.Skipped
 		return res
@@ -206,7 +213,7 @@ func Compare(ta, tb *Trace, a, b Backend) Result {
 		res.Outcome, res.Reason = Skipped, tb.Lacks
 		return res
 	}
-	res.Diff = unified(ta.Backend, tb.Backend, ta.Lines(), tb.Lines())
+	res.Diff = unified(a.Name, b.Name, ta.Lines(), tb.Lines())
 	switch {
 	case res.Diff != "":
 		res.Outcome = Different

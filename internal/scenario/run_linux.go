@@ -48,7 +48,8 @@ type stop struct {
 // Record runs a scenario in one mode on one backend. It comes back with a trace
 // whatever happens: a trace says itself why it has no good end.
 func Record(ctx context.Context, s Scenario, m Mode, b Backend, o Options) Trace {
-	t := Trace{Scenario: s.Name, Mode: m, Backend: b.Name, Kernel: kernelRelease(), FileSystem: fileSystem(o.dir())}
+	t := Trace{Scenario: s.Name, Mode: m, Backend: b.Name, Version: b.Version,
+		Kernel: kernelRelease(), Arch: runtime.GOARCH, FileSystem: fileSystem(o.dir())}
 	for _, n := range slices.Concat(m.needs(), s.Needs) {
 		switch ok, err := n.Met(); {
 		case err != nil:

@@ -5,6 +5,7 @@ package scenario
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,7 +23,9 @@ type Trace struct {
 	Scenario   string `json:"scenario"`
 	Mode       Mode   `json:"mode"`
 	Backend    string `json:"backend"`
+	Version    string `json:"version,omitempty"`    // of the backend, where it has one
 	Kernel     string `json:"kernel"`               // release, as uname(2) has it
+	Arch       string `json:"arch,omitempty"`       // GOARCH of the program
 	FileSystem string `json:"filesystem,omitempty"` // of the temporary directory
 
 	// Skipped says what the kernel lacks for the scenario, Lacks what the backend
@@ -90,7 +93,8 @@ func (t *Trace) WriteTo(w io.Writer) (int64, error) {
 	return int64(n), err
 }
 
-// ReadTraces reads what any number of WriteTo calls wrote.
+// ReadTraces reads what any number of WriteTo calls wrote. Other fields than
+// those of Trace and Event are an error: the text is no record.
 func ReadTraces(r io.Reader) ([]Trace, error) {
 	var traces []Trace
 	scan := bufio.NewScanner(r)
@@ -100,7 +104,9 @@ func ReadTraces(r io.Reader) ([]Trace, error) {
 			Trace
 			Event
 		}
-		if err := json.Unmarshal(scan.Bytes(), &both); err != nil {
+		d := json.NewDecoder(bytes.NewReader(scan.Bytes()))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&both); err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
 		if both.Scenario != "" {
