@@ -38,7 +38,7 @@ func pollScenarios() []Scenario {
 		},
 	}, {
 		Name:  "poll_update",
-		Doc:   "A poll can be given another UserData and other events.",
+		Doc:   "A poll can be given another UserData.",
 		Needs: []Need{needPollMultishot},
 		Run: func(r *Run) {
 			g := r.Open(8)
@@ -51,6 +51,14 @@ func pollScenarios() []Scenario {
 			g.SubmitReap(1)
 			r.Write(wr, "x")
 			g.Reap(1)
+		},
+	}, {
+		Name:  "poll_update_ready",
+		Doc:   "A poll that is given events that are there already completes.",
+		Needs: []Need{needPollMultishot, needPollRework},
+		Run: func(r *Run) {
+			g := r.Open(8)
+			_, wr := r.Pipe()
 			g.SQE(4).PrepPollAdd(wr, pollIn)
 			g.Submit()
 			g.SQE(5).PrepPollUpdate(4, 0, pollOut, sys.IORING_POLL_UPDATE_EVENTS)
@@ -262,3 +270,8 @@ var one = string(binary.NativeEndian.AppendUint64(nil, 1))
 var needPollMultishot = needRequest("multishot poll", unix.EINVAL, func(s *sys.SQE) {
 	s.PrepPollUpdate(1, 2, 0, sys.IORING_POLL_UPDATE_USER_DATA)
 })
+
+// needPollRework needs the way of polling that came with Linux 5.17. Before it a
+// poll could be updated and never complete, and its process could not end. To try
+// that would do the harm, so it is known by a feature of the same release.
+var needPollRework = Need{"polling as of Linux 5.17", needFeature(sys.IORING_FEAT_CQE_SKIP).ask}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/uring-go/uring"
@@ -127,11 +128,17 @@ func (g *Ring) Wait(w uring.Wait) error {
 }
 
 // Register records what a registration returns. Memory that arg points to must
-// be kept.
+// be kept. On older kernels some wait for requests, and whether a signal of the
+// Go runtime's ends that wait before anything has changed is chance: they begin
+// again.
 func (g *Ring) Register(op sys.RegisterOp, arg sys.Pointer, n uint32) (int, error) {
-	res, err := g.Ring.Backend().Register(op, arg, n)
-	g.returned(op.String(), res, err)
-	return res, err
+	for {
+		res, err := g.Ring.Backend().Register(op, arg, n)
+		if !errors.Is(err, syscall.EINTR) {
+			g.returned(op.String(), res, err)
+			return res, err
+		}
+	}
 }
 
 // Reap waits for n completions, takes them and records them in their order.
