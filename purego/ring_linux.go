@@ -9,6 +9,8 @@ import (
 	"os"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/uring-go/uring/sys"
 )
 
@@ -19,6 +21,7 @@ import (
 // whose completions are reaped by the thread that submits. Everything else needs
 // the ring to itself.
 type Ring struct {
+	brisk  bool // Submit may take its shortest way
 	sq     sq
 	pace   pacer
 	sqWait waitArg
@@ -65,6 +68,30 @@ func (r *Ring) Advance(n int) {
 // out, sys.ErrInterrupted for a signal, what Wait.Check says of w, or an
 // *os.SyscallError.
 func (r *Ring) Submit(w sys.Wait) (int, error) {
+	// The shortest way, for what cannot wait or has hardly ever waited. It is
+	// written out in one function: on some machines every return that follows a
+	// system call is mispredicted, some 5 ns each.
+	if r.brisk && w.Timeout|w.MinTimeout == 0 && w.Sigmask == nil && w.Flags&^sys.IORING_ENTER_GETEVENTS == 0 {
+		pending, _ := r.sq.publish()
+		if pending-1 < r.pace.brief && r.pace.left != 0 {
+			r.pace.left--
+			flags := r.enterFlags
+			if w.N != 0 || w.Flags != 0 || r.sq.has(sys.IORING_SQ_CQ_OVERFLOW|sys.IORING_SQ_TASKRUN) {
+				flags |= sys.IORING_ENTER_GETEVENTS
+			}
+			n, _, errno := syscall.RawSyscall6(unix.SYS_IO_URING_ENTER, uintptr(r.enterFd), uintptr(pending), 0, uintptr(flags), 0, 0)
+			if errno == 0 && r.cq.ready() >= w.N {
+				r.pace.blocks = 0
+				return int(n), nil
+			}
+			return entered(r.pace.goOn(r, pending, min(w.N, r.cq.entries), uint32(n), flags, errno))
+		}
+	}
+	return r.submit(w)
+}
+
+// submit is Submit at its full length.
+func (r *Ring) submit(w sys.Wait) (int, error) {
 	if r.closed {
 		return 0, os.ErrClosed
 	}
@@ -92,6 +119,10 @@ func (r *Ring) Submit(w sys.Wait) (int, error) {
 	case pending != 0:
 		n, errno = r.pace.enter(r, pending, 0, flags)
 	}
+	return entered(n, errno)
+}
+
+func entered(n uint32, errno syscall.Errno) (int, error) {
 	if errno != 0 {
 		return 0, sys.EnterError(errno)
 	}
@@ -260,7 +291,7 @@ func (r *Ring) Close() error {
 	if err := r.checkThread(); err != nil {
 		return err
 	}
-	r.closed = true
+	r.closed, r.brisk = true, false
 	var err error
 	if r.registered {
 		_, err = r.unregisterRingFd()

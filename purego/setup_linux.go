@@ -187,6 +187,7 @@ func (r *Ring) attach() error {
 		r.sq.zeroed += r.sq.entries // the kernel's memory comes zeroed, the caller's as it was
 	}
 	r.polls = p.Flags&(sys.IORING_SETUP_IOPOLL|sys.IORING_SETUP_SQPOLL) == sys.IORING_SETUP_IOPOLL
+	r.brisk = p.Flags&(sys.IORING_SETUP_IOPOLL|sys.IORING_SETUP_SQPOLL|sys.IORING_SETUP_SQ_REWIND) == 0 && !debugThreads
 	return err
 }
 
