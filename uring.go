@@ -182,11 +182,11 @@ func NewRing(b Backend) *Ring {
 // the zero value.
 type Ring struct {
 	// The window is what the backend's Queue returned last. Slots before next are
-	// filled, those before done are also advanced over. GetSQE moves next without
-	// a call until it meets last; with next nil the window is used up.
-	next, last *SQE
-	window     []SQE
-	done       int
+	// filled, those before from are also advanced over. GetSQE moves next without
+	// a call until it meets last. With next nil the window is used up, with from
+	// nil also advanced over.
+	next, last, from *SQE
+	window           []SQE
 
 	b       Backend
 	pending int   // entries handed over that the kernel has not taken
@@ -257,8 +257,9 @@ func (r *Ring) refill() *SQE {
 // fetch gets a new window and reports whether there is room in it.
 func (r *Ring) fetch() bool {
 	r.handOver()
-	r.window, r.done = r.b.Queue(), 0
+	r.window = r.b.Queue()
 	r.seek(0)
+	r.from = r.next
 	return r.next != nil
 }
 
@@ -283,19 +284,30 @@ func (r *Ring) index() int {
 	return slotsBetween(&r.window[0], r.next)
 }
 
+// given returns how many slots are filled and not advanced over.
+func (r *Ring) given() int {
+	switch {
+	case r.next != nil:
+		return slotsBetween(r.from, r.next)
+	case r.from != nil:
+		return slotsBetween(r.from, &r.window[len(r.window)-1]) + 1
+	}
+	return 0
+}
+
 // handOver advances the backend over what GetSQE gave out.
 func (r *Ring) handOver() {
-	if n := r.index() - r.done; n > 0 {
+	if n := r.given(); n > 0 {
 		r.b.Advance(n)
-		r.done += n
+		r.from = r.next
 		r.pending += n >> r.shift
 	}
 }
 
 // drop forgets the window, after the backend's queue has moved beneath it.
 func (r *Ring) drop() {
-	r.window, r.done = nil, 0
-	r.next, r.last = nil, nil
+	r.window = nil
+	r.next, r.last, r.from = nil, nil, nil
 }
 
 // Space returns how many entries GetSQE can still give before Submit must make
@@ -306,7 +318,7 @@ func (r *Ring) Space() int {
 	if r == nil {
 		return 0
 	}
-	return r.b.Status().SQSpace - (r.index()-r.done)>>r.shift
+	return r.b.Status().SQSpace - r.given()>>r.shift
 }
 
 // Submit submits the entries that GetSQE gave out, and any that the kernel did
@@ -344,17 +356,18 @@ func (r *Ring) SubmitWait(w Wait) (int, error) {
 		return 0, os.ErrInvalid
 	}
 	r.handOver()
-	offered := r.pending
-	w = r.asked(w)
-	if !w.Plain() {
-		return r.submitTimed(w, offered)
+	if w.Timeout|w.MinTimeout != 0 || w.Sigmask != nil || w.Flags&sys.IORING_ENTER_EXT_ARG_REG != 0 {
+		return r.submitTimed(r.asked(w))
 	}
-	n, err := r.b.Submit(w)
-	if err != nil || n != offered || r.rewind || w.N != 0 && r.b.Ready() < int(w.N) {
-		return r.finish(w, time.Time{}, offered, n, err)
+	// The common case, and the one that must be fast. A Wait that is copied costs
+	// 10 ns: the copy loads more at once than was stored, and waits for the stores.
+	want, flags := min(w.N, uint32(r.cqEntries)), w.Flags|sys.IORING_ENTER_GETEVENTS
+	n, err := r.b.Submit(Wait{N: want, Flags: flags})
+	if err == nil && n == r.pending && !r.rewind && (want == 0 || r.b.Ready() >= int(want)) {
+		r.pending = 0
+		return n, nil
 	}
-	r.pending = 0 // the common end, and the only one that must be fast
-	return n, nil
+	return r.finish(Wait{N: want, Flags: flags}, time.Time{}, r.pending, n, err)
 }
 
 // Wait waits until w.N completions are ready, and consumes none. It leaves the
@@ -509,7 +522,7 @@ func (r *Ring) Status() sys.Status {
 		return sys.Status{}
 	}
 	s := r.b.Status()
-	used := (r.index() - r.done) >> r.shift
+	used := r.given() >> r.shift
 	s.SQReady += used
 	s.SQSpace -= used
 	return s

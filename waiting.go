@@ -30,8 +30,8 @@ func (r *Ring) took(n int) {
 }
 
 // submitTimed is SubmitWait with a clock or a signal mask.
-func (r *Ring) submitTimed(w Wait, offered int) (int, error) {
-	start := time.Now()
+func (r *Ring) submitTimed(w Wait) (int, error) {
+	start, offered := time.Now(), r.pending
 	if w.Sigmask == nil || w.N == 0 {
 		n, err := r.b.Submit(bounded(w))
 		return r.finish(w, start, offered, n, err)
