@@ -1,7 +1,7 @@
 /*
  * The baseline: what a C program pays for the same work through liburing.
- * Usage: work WORKLOAD MODE DEPTH MILLISECONDS [FILE]; prints "operations
- * wall-ns cpu-ns system-calls-of-this-program". The loops are those that a user
+ * Usage: work WORKLOAD MODE DEPTH LENGTH [FILE]; LENGTH is milliseconds, or
+ * operations with an x behind them. It prints "operations wall-ns cpu-ns". The loops are those that a user
  * of liburing writes; worker/ does the same step by step in Go.
  */
 #define _GNU_SOURCE
@@ -288,14 +288,15 @@ static void mrecv_open(void)
 	io_uring_buf_ring_advance(br, 2 * LEAST);
 }
 
-static long long run(long long (*round)(void), long long ns)
+/* Runs for limit operations, or if that is 0 for ns nanoseconds. */
+static long long run(long long (*round)(void), long long limit, long long ns)
 {
 	long long end = clock_ns() + ns, ops = 0, next;
 
 	do {
-		for (next = ops + CHECK; ops < next;)
+		for (next = limit ? limit : ops + CHECK; ops < next;)
 			ops += round();
-	} while (clock_ns() < end);
+	} while (!limit && clock_ns() < end);
 	return ops;
 }
 
@@ -303,13 +304,16 @@ int main(int argc, char **argv)
 {
 	struct io_uring_params p = {};
 	long long (*round)(void);
-	long long ns, wall, cpu, ops;
+	long long ns = 0, limit = 0, wall, cpu, ops;
 	int ret;
 
 	if (argc < 5)
 		return 2;
 	depth = atoi(argv[3]);
-	ns = atoll(argv[4]) * 1000000LL;
+	if (strchr(argv[4], 'x'))
+		limit = atoll(argv[4]);
+	else
+		ns = atoll(argv[4]) * 1000000LL;
 	if (!strcmp(argv[2], "defer"))
 		p.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
 	if (!strcmp(argv[2], "sqpoll"))
@@ -338,10 +342,10 @@ int main(int argc, char **argv)
 	} else {
 		return 2;
 	}
-	run(round, ns / 10);
+	run(round, limit / 10, ns / 10);
 	wall = clock_ns();
 	cpu = cpu_ns();
-	ops = run(round, ns);
+	ops = run(round, limit, ns);
 	cpu = cpu_ns() - cpu;
 	wall = clock_ns() - wall;
 	printf("%lld %lld %lld\n", ops, wall, cpu);

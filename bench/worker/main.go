@@ -2,7 +2,9 @@
 // allocations". The driver starts it, pinned, again and again beside its twin in
 // C, c/work.c, which does the same step by step.
 //
-//	worker BACKEND WORKLOAD MODE DEPTH MILLISECONDS [FILE]
+//	worker BACKEND WORKLOAD MODE DEPTH LENGTH [FILE]
+//
+// LENGTH is milliseconds, or operations with an x behind them.
 package main
 
 import (
@@ -37,16 +39,17 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("worker: ")
 	if len(os.Args) < 6 {
-		log.Fatal("usage: worker BACKEND WORKLOAD MODE DEPTH MILLISECONDS [FILE]")
+		log.Fatal("usage: worker BACKEND WORKLOAD MODE DEPTH LENGTH [FILE]")
 	}
 	backend, name, mode := os.Args[1], os.Args[2], os.Args[3]
-	depth, ms := number(os.Args[4]), number(os.Args[5])
+	depth := number(os.Args[4])
+	length := parseLength(os.Args[5])
 	path := ""
 	if len(os.Args) > 6 {
 		path = os.Args[6]
 	}
 	if backend == "os" {
-		report(osReads(path, strings.Contains(name, "direct"), depth, time.Duration(ms)*time.Millisecond))
+		report(osReads(path, strings.Contains(name, "direct"), depth, length.d))
 		return
 	}
 	r, err := open(backend, mode, uint32(max(least, 2*depth)))
@@ -55,7 +58,7 @@ func main() {
 	var w workload
 	switch {
 	case name == "nop":
-		w = nops{depth}
+		w = &nops{depth}
 	case strings.HasPrefix(name, "read"):
 		w = newReads(r, path, depth, strings.Contains(name, "fixed"), strings.Contains(name, "direct"))
 	case name == "pingpong":
@@ -65,10 +68,9 @@ func main() {
 	default:
 		log.Fatalf("workload %q", name)
 	}
-	d := time.Duration(ms) * time.Millisecond
 	cqes := make([]uring.CQE, 64)
-	run(r, w, cqes, d/10)
-	report(measure(func() int { return run(r, w, cqes, d) }))
+	run(r, w, cqes, length.tenth())
+	report(measure(func() int { return run(r, w, cqes, length) }))
 	w.finish(r)
 }
 
@@ -79,6 +81,21 @@ func number(s string) int {
 	}
 	return n
 }
+
+// A length says when a run ends: after some operations, or if that is 0 after d.
+type length struct {
+	ops int
+	d   time.Duration
+}
+
+func parseLength(s string) length {
+	if ops, ok := strings.CutSuffix(s, "x"); ok {
+		return length{ops: number(ops)}
+	}
+	return length{d: time.Duration(number(s)) * time.Millisecond}
+}
+
+func (l length) tenth() length { return length{l.ops / 10, l.d / 10} }
 
 func open(backend, mode string, entries uint32) (*uring.Ring, error) {
 	var p sys.Params
@@ -110,24 +127,32 @@ func open(backend, mode string, entries uint32) (*uring.Ring, error) {
 	return uring.NewRing(b), nil
 }
 
-func run(r *uring.Ring, w workload, cqes []uring.CQE, d time.Duration) (ops int) {
-	end := time.Now().Add(d)
+func run(r *uring.Ring, w workload, cqes []uring.CQE, l length) (ops int) {
+	end := time.Now().Add(l.d)
 	for {
-		for next := ops + check; ops < next; {
+		next := ops + check
+		if l.ops != 0 {
+			next = l.ops
+		}
+		for ops < next {
 			ops += w.round(r, cqes)
 		}
-		if !time.Now().Before(end) {
+		if l.ops != 0 || !time.Now().Before(end) {
 			return ops
 		}
 	}
 }
 
-// submit submits n entries and waits for wait completions.
-func submit(r *uring.Ring, n, wait int) {
-	if got, err := r.SubmitWait(uring.Wait{N: uint32(wait)}); got != n || err != nil {
-		log.Fatalf("submit: %d of %d, %v", got, n, err)
+// all checks that a submission took all of n entries. It is inlined, so that
+// there are as many calls between the loop and the kernel as in C.
+func all(got, n int, err error) {
+	if got != n || err != nil {
+		failed(got, n, err)
 	}
 }
+
+//go:noinline
+func failed(got, n int, err error) { log.Fatalf("submit: %d of %d, %v", got, n, err) }
 
 type result struct {
 	ops       int

@@ -45,7 +45,8 @@ func (w *mrecv) round(r *uring.Ring, cqes []uring.CQE) int {
 		queued++
 	}
 	n := 2 * w.depth
-	submit(r, queued, n)
+	got, err := r.SubmitWait(uring.Wait{N: uint32(n)})
+	all(got, queued, err)
 	for done := 0; done < n; {
 		got := r.Peek(cqes)
 		for i := range cqes[:got] {

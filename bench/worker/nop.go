@@ -9,13 +9,14 @@ import (
 // nops prepares depth NOPs, submits them, waits for all and looks at each.
 type nops struct{ depth int }
 
-func (w nops) round(r *uring.Ring, cqes []uring.CQE) int {
+func (w *nops) round(r *uring.Ring, cqes []uring.CQE) int {
 	for i := range w.depth {
 		s := r.GetSQE()
 		s.PrepNop()
 		s.UserData = uint64(i)
 	}
-	submit(r, w.depth, w.depth)
+	got, err := r.SubmitWait(uring.Wait{N: uint32(w.depth)})
+	all(got, w.depth, err)
 	for done := 0; done < w.depth; {
 		n := r.Peek(cqes)
 		for i := range cqes[:n] {
@@ -28,4 +29,4 @@ func (w nops) round(r *uring.Ring, cqes []uring.CQE) int {
 	return w.depth
 }
 
-func (nops) finish(*uring.Ring) {}
+func (*nops) finish(*uring.Ring) {}

@@ -39,7 +39,8 @@ func (w *pingpong) half(r *uring.Ring, cqes []uring.CQE, from int) {
 		r.GetSQE().PrepSend(w.pairs[i][from], w.messages[i][from][:], 0)
 	}
 	n := 2 * len(w.pairs)
-	submit(r, n, n)
+	got, err := r.SubmitWait(uring.Wait{N: uint32(n)})
+	all(got, n, err)
 	for done := 0; done < n; {
 		got := r.Peek(cqes)
 		for i := range cqes[:got] {

@@ -87,7 +87,8 @@ func (w *reads) round(r *uring.Ring, cqes []uring.CQE) int {
 	}
 	w.idle = w.idle[:0]
 	w.inflight += queued
-	submit(r, queued, 1)
+	got, err := r.SubmitWait(uring.Wait{N: 1})
+	all(got, queued, err)
 	n := r.Peek(cqes)
 	for i := range cqes[:n] {
 		if cqes[i].Res != block {
