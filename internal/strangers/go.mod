@@ -1,0 +1,21 @@
+// Suites and programs that others wrote judge packages ringnet and ringfs here, in a
+// module of its own: what they depend on stays out of the library's go.mod.
+// scripts/strangers runs them.
+module github.com/uring-go/uring/internal/strangers
+
+go 1.26.0
+
+require (
+	github.com/uring-go/uring v0.0.0
+	golang.org/x/net v0.62.0
+	google.golang.org/grpc v1.85.0
+)
+
+require (
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1 // indirect
+	google.golang.org/protobuf v1.36.12 // indirect
+)
+
+replace github.com/uring-go/uring => ../..
