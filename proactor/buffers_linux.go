@@ -153,9 +153,22 @@ func (br *bufferRing) close() error {
 }
 
 // provide makes a buffer ring known to the kernel.
-func (r *ring) provide(br *bufferRing) error {
+func (r *ring) provide(br *bufferRing) (err error) {
+	if r.crowd != nil {
+		done := make(chan struct{})
+		if !r.crowd.errand(func() { err = r.provideNow(br); close(done) }) {
+			return ErrClosed
+		}
+		<-done
+		return err
+	}
 	r.mu.Lock()
 	defer r.leave()
+	return r.provideNow(br)
+}
+
+// provideNow is provide for the holder of the ring.
+func (r *ring) provideNow(br *bufferRing) error {
 	if r.closing {
 		return ErrClosed
 	}

@@ -39,7 +39,7 @@ func (p *Proactor) Do(ctx context.Context, op Op) (int, error) {
 		return p.without(ctx, &op)
 	}
 	if op.limit == 0 {
-		r := p.pick()
+		r := p.pick().route(&op)
 		if s := r.table.get(); s != nil {
 			s.lead = s
 			s.left = 1
@@ -200,7 +200,7 @@ func (p *Proactor) admit(ctx context.Context) error {
 func (p *Proactor) begin(ctx context.Context, ops []Op, chain, whole bool) (*ring, *slot, int, error) {
 	var first *slot
 	var n int
-	r, err := p.find(ctx, nil, len(ops) > 1, func(t *table) bool {
+	r, err := p.find(ctx, nil, &ops[0], len(ops) > 1, func(t *table) bool {
 		first, n = t.prepare(ops, chain, whole)
 		return n > 0
 	})
@@ -216,22 +216,23 @@ func (p *Proactor) begin(ctx context.Context, ops []Op, chain, whole bool) (*rin
 	return r, first, n, nil
 }
 
-// obtain takes one slot, waiting until there is one: of the ring, or any if it is
-// nil.
-func (p *Proactor) obtain(ctx context.Context, only *ring) (r *ring, s *slot, err error) {
-	r, err = p.find(ctx, only, false, func(t *table) bool {
+// obtain takes one slot for an operation, waiting until there is one: of the ring, or
+// any if it is nil.
+func (p *Proactor) obtain(ctx context.Context, o *Op, only *ring) (r *ring, s *slot, err error) {
+	r, err = p.find(ctx, only, o, false, func(t *table) bool {
 		s = t.get()
 		return s != nil
 	})
 	return r, s, err
 }
 
-// find calls try with the table of the ring that it picks, or of only, then with
-// those of others, until it succeeds; it waits for slots to be given back.
-func (p *Proactor) find(ctx context.Context, only *ring, many bool, try func(*table) bool) (*ring, error) {
+// find calls try with the table of the ring that it picks for an operation, or of
+// only, then with those of others, until it succeeds; it waits for slots to be given
+// back.
+func (p *Proactor) find(ctx context.Context, only *ring, o *Op, many bool, try func(*table) bool) (*ring, error) {
 	r := only
 	if r == nil {
-		r = p.pick()
+		r = p.pick().route(o)
 	}
 	if try(&r.table) {
 		return r, nil

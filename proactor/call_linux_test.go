@@ -597,10 +597,11 @@ func TestTrace(t *testing.T) {
 		do(t, p, Nop())
 		do(t, p, Send(a, make([]byte, 100), 0).WithTimeout(time.Minute))
 		p.Batch(t.Context(), []Op{Nop(), Nop()}, make([]Result, 2))
-		if entries.Load() != 5 || nops.Load() != 3 || sends.Load() != 100 {
+		own := config.Crowd == CrowdAlways // its thread adds some of its own
+		if n := entries.Load(); n < 5 || n > 5 && !own || nops.Load() != 3 || sends.Load() != 100 {
 			t.Errorf("%d entries, %d NOPs, %d bytes sent", entries.Load(), nops.Load(), sends.Load())
 		}
-		if s := p.Stats(); s.Operations != 4 || s.Inline != 3 || s.Submissions != 3 {
+		if s := p.Stats(); s.Operations != 4 || !own && (s.Inline != 3 || s.Submissions != 3) {
 			t.Errorf("%+v", s)
 		}
 	})

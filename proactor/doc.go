@@ -42,8 +42,16 @@
 // there. For what does not complete at once, each ring has a goroutine in the
 // runtime's poller, and while that is kept busy it submits for all, many operations
 // with one system call. So a lone caller pays for no change of threads, a crowd shares
-// its system calls, and nothing needs to be configured. Since rings share nothing, 64
-// processors are 64 rings. No thread is ever blocked by an operation.
+// its system calls, and nothing needs to be configured.
+//
+// When the attendant finds that it wakes many goroutines at a time, the ring gets a
+// thread, with a second ring whose completions are collected only when that thread
+// asks for them (IORING_SETUP_DEFER_TASKRUN, Linux 6.1). Operations that are likely to
+// wait, and sends, begin there, until the crowd has gone. Config.Crowd can say
+// otherwise, and Stats.Crowds how many such threads there are.
+//
+// Rings and threads share nothing, so that 64 processors are 64 rings, and under load
+// as many threads beside those of Go. No operation blocks a thread.
 //
 // # Without io_uring
 //

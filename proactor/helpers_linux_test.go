@@ -35,8 +35,10 @@ type variant struct {
 }
 
 func variants() []variant {
+	pure := func(n uint32, p *sys.Params) (uring.Backend, error) { return purego.New(n, p) }
 	return []variant{
-		{"purego", Config{Backend: func(n uint32, p *sys.Params) (uring.Backend, error) { return purego.New(n, p) }}},
+		{"purego", Config{Backend: pure}},
+		{"crowd", Config{Backend: pure, Crowd: CrowdAlways}},
 		{"liburing", Config{Backend: func(n uint32, p *sys.Params) (uring.Backend, error) { return liburing.New(n, p) }}},
 		{"fallback", Config{Fallback: FallbackAlways}},
 	}
@@ -130,7 +132,13 @@ func watch(t *testing.T, p *Proactor) (stop func()) {
 // be what hangs.
 func inFlight(p *Proactor) string {
 	count := make(map[string]int)
-	for i, r := range *p.rings.Load() {
+	rings := *p.rings.Load()
+	for _, r := range rings {
+		if c := r.loop.Load(); c != nil {
+			rings = append(rings[:len(rings):len(rings)], c)
+		}
+	}
+	for i, r := range rings {
 		for _, c := range *r.table.chunks.Load() {
 			for k := range c {
 				if s := &c[k]; s.armed != 0 {

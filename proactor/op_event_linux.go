@@ -51,9 +51,10 @@ func MultishotPoll(fd int, mask uint32) (o Op) {
 }
 
 // MultishotTimeout is Timeout n times in a row, for Multishot, or without end if n
-// is 0. Each result is 0.
+// is 0. Each result is 0. A d of less than 10 µs is taken for that: the kernel cannot
+// cancel a timer that has always just fired.
 func MultishotTimeout(d time.Duration, n uint32) (o Op) {
-	o = Timeout(d)
+	o = Timeout(max(d, 10*time.Microsecond))
 	o.sqe.Off = uint64(n)
 	o.sqe.OpFlags = sys.IORING_TIMEOUT_MULTISHOT
 	o.multi = finite

@@ -45,6 +45,10 @@ type Config struct {
 	// IORING_SETUP_NO_SQARRAY.
 	Setup sys.SetupFlags
 
+	// Crowd says when a ring gets a thread of its own. The zero value lets it depend
+	// on how many calls are busy at once.
+	Crowd Crowd
+
 	// Fallback says when to do without io_uring.
 	Fallback Fallback
 
@@ -132,6 +136,7 @@ func (c *Config) normalise() error {
 		{"Rings", c.Rings, 1, 1024},
 		{"Entries", c.Entries, 1, sys.MaxEntries},
 		{"InFlight", c.InFlight, 1, sys.MaxEntries},
+		{"Crowd", int(c.Crowd), 0, int(CrowdAlways)},
 		{"Fallback", int(c.Fallback), 0, int(FallbackAlways)},
 	} {
 		if f.n < f.lo || f.n > f.hi {
@@ -182,7 +187,7 @@ func (p *Proactor) first() error {
 	return nil
 }
 
-// open opens a ring. What only makes it faster is left out if the kernel does not
+// open opens a ring that callers drive. What only makes it faster is left out if the kernel does not
 // know it.
 func (p *Proactor) open() (r *uring.Ring, err error) {
 	c := &p.config
@@ -221,10 +226,12 @@ func (p *Proactor) addRing() (*ring, error) {
 	if len(rings) >= p.config.Rings || p.closed.Load() {
 		return nil, nil
 	}
-	r, err := newRing(p)
+	u, err := p.open()
 	if err != nil {
 		return nil, err
 	}
+	r := newRing(p, u)
+	r.always = p.config.Crowd == CrowdAlways
 	grown := append(rings[:len(rings):len(rings)], r)
 	p.rings.Store(&grown)
 	return r, nil
@@ -242,6 +249,11 @@ func (p *Proactor) Close() error {
 	}
 	close(p.ending)
 	rings := *p.rings.Load()
+	for _, r := range rings {
+		if c := r.loop.Load(); c != nil {
+			rings = append(rings[:len(rings):len(rings)], c)
+		}
+	}
 	p.mu.Unlock()
 	var err error
 	for _, r := range rings {

@@ -45,8 +45,11 @@ type ring struct {
 
 	posted atomic.Pointer[slot] // operations handed over, the latest first
 	doomed atomic.Pointer[slot] // operations to be cancelled, linked by doomedNext
-	awake  atomic.Bool          // the attendant will look at these
+	awake  atomic.Bool          // the attendant, or the thread of a crowd, will look at these
 	yields atomic.Int64         // when the attendant last let others run, on the Proactor's clock
+
+	crowd *crowd // of whose ring this is; nil for those that callers drive
+	crowds
 
 	// Of each kind of operation, how sure it is to complete at once: from 0 to 255.
 	learnt [kinds]atomic.Uint32
@@ -71,11 +74,7 @@ type ring struct {
 	loud     bool // the eventfd is switched on
 }
 
-func newRing(p *Proactor) (*ring, error) {
-	u, err := p.open()
-	if err != nil {
-		return nil, err
-	}
+func newRing(p *Proactor, u *uring.Ring) *ring {
 	params := u.Params()
 	r := &ring{
 		p:       p,
@@ -88,7 +87,7 @@ func newRing(p *Proactor) (*ring, error) {
 	}
 	r.table.init(r, int(params.CQEntries)/2)
 	r.table.traced = p.trace != nil
-	return r, nil
+	return r
 }
 
 // enter begins a stay of the holder of the lock.
@@ -100,8 +99,12 @@ func (r *ring) enter() {
 }
 
 // leave ends it, and unlocks. Every unlocking is done here, but for the attendant's
-// while it is awake.
+// while it is awake. A crowd's ring is driven by its thread only.
 func (r *ring) leave() {
+	if r.crowd != nil {
+		r.mu.Unlock()
+		return
+	}
 	for {
 		if r.flying > 0 && !r.loud && !r.awake.Load() {
 			r.listen()
@@ -178,6 +181,7 @@ func (r *ring) serve() (over bool) {
 		r.woken = 0
 		r.turn()
 		if r.woken > 0 {
+			r.measure(r.woken)
 			r.yields.Store(r.p.now())
 			r.mu.Unlock()
 			runtime.Gosched()
@@ -219,6 +223,12 @@ func (r *ring) gather() {
 	r.beginPosted()
 	if r.doomed.Load() == nil {
 		return
+	}
+	if r.crowd != nil && !r.crowd.over.Load() {
+		// A timer that has fired and whose completion waits to be asked for cannot
+		// be found. If it repeats itself fast it would be so every time.
+		n, _ := r.push()
+		r.owed -= n
 	}
 	for s := r.doomed.Swap(nil); s != nil; {
 		next := s.doomedNext
@@ -313,7 +323,7 @@ func (r *ring) space(n int) bool {
 // stays queued and is offered again a little later.
 func (r *ring) flush() {
 	for tries := 0; r.owed > 0; tries++ {
-		n, err := r.ring.Submit()
+		n, err := r.push()
 		r.owed -= n
 		r.counts.Submissions++
 		if t := r.p.trace; t != nil && t.Submitted != nil && n > 0 {
@@ -331,6 +341,15 @@ func (r *ring) flush() {
 	}
 }
 
+// push makes one attempt to submit. A crowd's completions come to light only if they
+// are asked for.
+func (r *ring) push() (int, error) {
+	if r.crowd != nil {
+		return r.ring.SubmitWait(uring.Wait{})
+	}
+	return r.ring.Submit()
+}
+
 // later has somebody look at the ring again.
 func (r *ring) later() {
 	if r.retrying {
@@ -340,6 +359,11 @@ func (r *ring) later() {
 	time.AfterFunc(time.Millisecond, func() {
 		r.mu.Lock()
 		r.retrying = false
+		if r.crowd != nil {
+			r.mu.Unlock()
+			r.crowd.ring()
+			return
+		}
 		r.enter()
 		r.turn()
 		r.leave()
@@ -361,6 +385,10 @@ func (r *ring) reap() {
 
 func (r *ring) complete(c *sys.CQE) {
 	if c.UserData&ownRequest != 0 {
+		if c.UserData == bellData {
+			r.crowd.rang()
+			return
+		}
 		r.flying--
 		r.table.cancelled(c)
 		return
@@ -387,7 +415,7 @@ func (r *ring) complete(c *sys.CQE) {
 // once is not, unless it is a send: its caller need not sleep for it at all, and a
 // send makes somebody else answer, which is better done for many at a time.
 func (r *ring) crowded(o *Op) bool {
-	return r.awake.Load() && (sends(o.sqe.Opcode) || r.learnt[kindOf(o)].Load() < sure)
+	return r.crowd != nil || r.awake.Load() && (sends(o.sqe.Opcode) || r.learnt[kindOf(o)].Load() < sure)
 }
 
 // drive takes the lock if nobody has it, so that one or start may be called. It
@@ -464,6 +492,10 @@ const patience = 200_000
 
 // nudge makes sure that somebody looks at the lists soon.
 func (r *ring) nudge() {
+	if r.crowd != nil {
+		r.crowd.nudge()
+		return
+	}
 	if r.awake.Load() && r.p.now()-r.yields.Load() < patience {
 		return
 	}
@@ -524,8 +556,18 @@ func (r *ring) cancelNow(s *slot, generation uint32) {
 
 // shut cancels everything, and refuses what is still to come.
 func (r *ring) shut() {
+	if r.crowd != nil {
+		r.crowd.errand(r.shutNow)
+		return
+	}
 	r.mu.Lock()
 	r.enter()
+	r.shutNow()
+	r.leave()
+}
+
+// shutNow is shut for the holder of the ring.
+func (r *ring) shutNow() {
 	r.gather()
 	r.closing = true
 	for _, s := range r.backlog {
@@ -540,14 +582,21 @@ func (r *ring) shut() {
 		}
 	}
 	r.turn()
-	r.leave()
 }
 
 // close returns when the kernel has let go of all memory, after shut.
 func (r *ring) close() error {
 	<-r.idle
+	if r.crowd != nil {
+		<-r.crowd.ended
+		return r.crowd.err
+	}
 	r.mu.Lock()
 	defer r.leave()
+	return r.dispose()
+}
+
+func (r *ring) dispose() error {
 	err := r.ring.Close()
 	for _, br := range r.provided {
 		err = errors.Join(err, br.close())

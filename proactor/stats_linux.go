@@ -10,8 +10,10 @@ import (
 
 // Stats are counters since the Proactor was made.
 type Stats struct {
-	Rings    int // rings made
+	Rings    int // rings made that callers drive
 	InFlight int // operations that the kernel has now, or that wait without a ring
+
+	Crowds int // threads with a ring of their own, see Config.Crowd
 
 	Operations  uint64 // operations begun on a ring
 	Inline      uint64 // of those, or of their calls: complete when their submission returned
@@ -28,10 +30,20 @@ type Stats struct {
 // Stats returns the counters. It waits for whoever is submitting.
 func (p *Proactor) Stats() Stats {
 	total := Stats{Waits: p.waits.Load(), Repeated: p.repeated.Load()}
-	for _, r := range *p.rings.Load() {
+	rings := *p.rings.Load()
+	for _, r := range rings {
+		if c := r.loop.Load(); c != nil {
+			rings = append(rings[:len(rings):len(rings)], c)
+		}
+	}
+	for _, r := range rings {
 		r.mu.Lock()
 		c := &r.counts
-		total.Rings++
+		if r.crowd == nil {
+			total.Rings++
+		} else {
+			total.Crowds++
+		}
 		total.InFlight += r.flying
 		total.Operations += c.Operations
 		total.Inline += c.Inline
@@ -55,7 +67,7 @@ func (p *Proactor) Stats() Stats {
 type Trace struct {
 	// Submitted is called after a system call, with the number of entries that the
 	// kernel took. An operation has one, or two with WithTimeout; cancelling one
-	// takes one.
+	// takes one, and so does waking the thread of a crowd.
 	Submitted func(entries int)
 
 	// Completed is called for each completion of an operation: several for a

@@ -207,7 +207,7 @@ func (s *Stream) await(ctx context.Context) {
 
 // begin makes a request: always on the same ring, for its buffers are there.
 func (s *Stream) begin(ctx context.Context) error {
-	r, slot, err := s.p.obtain(ctx, s.ring)
+	r, slot, err := s.p.obtain(ctx, &s.op, s.ring)
 	if err != nil {
 		return err
 	}

@@ -116,6 +116,10 @@ func newProactor(variant string) *proactor.Proactor {
 	var config proactor.Config
 	switch variant {
 	case "auto", "batch":
+	case "never":
+		config.Crowd = proactor.CrowdNever
+	case "crowd":
+		config.Crowd = proactor.CrowdAlways
 	default:
 		log.Fatalf("variant %q", variant)
 	}
