@@ -149,8 +149,10 @@ func New(cfg *Config) (*Ring, error) {
 func NewRing(b Backend) *Ring {
 	p := b.Params()
 	has := func(f sys.SetupFlags) bool { return p.Flags&f != 0 }
+	s, _ := b.(interface{ Shared() bool })
 	r := &Ring{
 		b:         b,
+		shared:    s != nil && s.Shared(),
 		sqpoll:    has(sys.IORING_SETUP_SQPOLL),
 		rewind:    has(sys.IORING_SETUP_SQ_REWIND),
 		mixed:     has(sys.IORING_SETUP_SQE_MIXED),
@@ -194,6 +196,7 @@ type Ring struct {
 	mixed   bool  // IORING_SETUP_SQE_MIXED
 	sqpoll  bool
 	rewind  bool
+	shared  bool // others submit to the backend's queue too; see share.go
 
 	cqEntries int
 	// Completions that an iteration took from the backend and did not deliver:
@@ -318,7 +321,7 @@ func (r *Ring) Space() int {
 	if r == nil {
 		return 0
 	}
-	return r.b.Status().SQSpace - r.given()>>r.shift
+	return max(r.b.Status().SQSpace-r.given()>>r.shift, 0)
 }
 
 // Submit submits the entries that GetSQE gave out, and any that the kernel did
@@ -337,6 +340,9 @@ func (r *Ring) Submit() (int, error) {
 		return 0, os.ErrInvalid
 	}
 	r.handOver()
+	if r.shared {
+		r.count()
+	}
 	n, err := r.b.Submit(Wait{})
 	return r.finish(Wait{}, time.Time{}, r.pending, n, err)
 }
@@ -356,6 +362,9 @@ func (r *Ring) SubmitWait(w Wait) (int, error) {
 		return 0, os.ErrInvalid
 	}
 	r.handOver()
+	if r.shared {
+		return r.submitShared(r.asked(w))
+	}
 	if w.Timeout|w.MinTimeout != 0 || w.Sigmask != nil || w.Flags&sys.IORING_ENTER_EXT_ARG_REG != 0 {
 		return r.submitTimed(r.asked(w))
 	}
@@ -524,7 +533,7 @@ func (r *Ring) Status() sys.Status {
 	s := r.b.Status()
 	used := r.given() >> r.shift
 	s.SQReady += used
-	s.SQSpace -= used
+	s.SQSpace = max(s.SQSpace-used, 0)
 	return s
 }
 
@@ -532,9 +541,16 @@ func (r *Ring) Status() sys.Status {
 // the kernel cancels what is in flight in its own time, and may write to a
 // request's memory after Close has returned. Drain before, if that matters.
 // A second Close gives os.ErrClosed.
+//
+// A ring that liburing.Adopt took from C lives on there. Close is EBUSY while
+// buffers or buffer rings of Go's are registered with it, and an error that says
+// how many entries are lost if some were neither flushed nor submitted.
 func (r *Ring) Close() error {
 	if r == nil {
 		return os.ErrInvalid
+	}
+	if err := r.mayDetach(); err != nil {
+		return err
 	}
 	defer r.reg.ringClosed(r.b)
 	r.handOver() // a Close that is refused loses nothing

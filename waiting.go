@@ -22,9 +22,11 @@ func (r *Ring) asked(w Wait) Wait {
 
 // took notes that the kernel took n entries.
 func (r *Ring) took(n int) {
-	r.pending -= n
+	r.pending = max(r.pending-n, 0)
 	if r.rewind {
 		r.pending = 0
+	}
+	if r.rewind || r.shared {
 		r.drop()
 	}
 }

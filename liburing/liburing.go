@@ -53,6 +53,7 @@ type Ring struct {
 
 	// The submission side.
 	khead  *atomic.Uint32 // the kernel's, read for the free space
+	ltail  *uint32        // the library's tail, which C moves too on a shared ring
 	stage  []sys.SQE
 	mask   uint32
 	shift  uint8
@@ -60,6 +61,7 @@ type Ring struct {
 	sqpoll bool
 	local  uint32 // the tail up to which entries were handed over
 	staged uint32 // of those, entries still in the staging area
+	passed uint32 // entries that Flush moved since the last Submit
 	zeroed uint32 // entries from local up to here hold zeros
 	dirty  uint32 // with rewind: the first entries, used by the last submission
 	copies C.uint // URING_COPY, or 0 where completions are not all 16 bytes
@@ -73,7 +75,9 @@ type Ring struct {
 	next, end    uint32                   // copy[next:end] is not consumed, and
 	copyHead     uint32                   // copy[next] is at this index of the queue
 
-	params sys.Params
+	params  sys.Params
+	shared  bool // C may use the ring too
+	adopted bool // and owns it
 }
 
 // New creates a ring of at least entries submission queue entries with
@@ -134,25 +138,33 @@ func open(entries uint32, p *sys.Params, mem []byte) (*Ring, int, error) {
 	ret := C.uring_open(&r.h, C.uint(entries), (*C.struct_io_uring_params)(unsafe.Pointer(p)), unsafe.Pointer(unsafe.SliceData(mem)), C.size_t(len(mem)))
 	if ret < 0 {
 		*p = asked
-		if ret == C.URING_TOO_OLD {
+		switch ret {
+		case C.URING_TOO_OLD:
 			return nil, 0, tooOld("a ring in the caller's memory", "2.5")
+		case C.URING_LARGER, C.URING_SMALLER:
+			return nil, 0, otherSize(ret == C.URING_LARGER)
 		}
 		return nil, 0, os.NewSyscallError("io_uring_queue_init", syscall.Errno(-ret))
 	}
 	r.handle = C.uintptr_t(uintptr(unsafe.Pointer(r.h)))
 	r.params = *p
-	if err := r.attach(); err != nil {
+	if err := r.check(); err != nil {
 		C.uring_close(r.h)
 		return nil, 0, err
 	}
+	r.attach()
 	return r, int(ret), nil
 }
 
-// attach finds the fields that Go reads in the library's ring, and holds them
-// against the kernel's answer: with a header and a library that disagree about
-// struct io_uring, they would differ.
-func (r *Ring) attach() error {
-	ring, p := &r.h.ring, &r.params
+// check holds the fields of the library's ring against the kernel's answer: with a
+// header and a library that disagree about struct io_uring, they would differ. Its
+// fields came out of its padding one by one over the years.
+func (r *Ring) check() error {
+	ring, p := r.h.ring, &r.params
+	enter := ring.ring_fd
+	if p.Flags&sys.IORING_SETUP_REGISTERED_FD_ONLY != 0 {
+		enter = ring.enter_ring_fd
+	}
 	for _, c := range []struct {
 		what      string
 		got, want uint32
@@ -161,16 +173,36 @@ func (r *Ring) attach() error {
 		{"features", uint32(ring.features), uint32(p.Features)},
 		{"submission queue size", uint32(*ring.sq.kring_entries), p.SQEntries},
 		{"submission queue mask", uint32(*ring.sq.kring_mask), p.SQEntries - 1},
+		{"copy of the submission queue's size", uint32(ring.sq.ring_entries), p.SQEntries},
+		{"copy of the submission queue's mask", uint32(ring.sq.ring_mask), p.SQEntries - 1},
 		{"completion queue size", uint32(*ring.cq.kring_entries), p.CQEntries},
 		{"completion queue mask", uint32(*ring.cq.kring_mask), p.CQEntries - 1},
+		{"copy of the completion queue's size", uint32(ring.cq.ring_entries), p.CQEntries},
+		{"copy of the completion queue's mask", uint32(ring.cq.ring_mask), p.CQEntries - 1},
 		{"entries at the start", uint32(ring.sq.sqe_tail), uint32(*ring.sq.ktail)},
+		{"descriptor to enter by", uint32(ring.enter_ring_fd), uint32(enter)},
 	} {
 		if c.got != c.want {
-			return fmt.Errorf("uring: liburing's %s reads %#x where the kernel answered %#x: the library and the header it was compiled with disagree", c.what, c.got, c.want)
+			return fmt.Errorf("uring: liburing's %s reads %#x where the kernel answered %#x: the library and the header that this program was compiled with disagree about struct io_uring; compile it with the header of the library it runs with", c.what, c.got, c.want)
 		}
 	}
+	return nil
+}
+
+func otherSize(larger bool) error {
+	word := "smaller"
+	if larger {
+		word = "larger"
+	}
+	return fmt.Errorf("uring: the library's struct io_uring is %s than the %d bytes of the header that this program was compiled with: compile it with the header of the library it runs with", word, C.sizeof_struct_io_uring)
+}
+
+// attach finds the fields that Go reads in the library's ring.
+func (r *Ring) attach() {
+	ring, p := r.h.ring, &r.params
 	wide := p.Flags&(sys.IORING_SETUP_CQE32|sys.IORING_SETUP_CQE_MIXED) != 0
 	r.khead, r.kflags = word(ring.sq.khead), word(ring.sq.kflags)
+	r.ltail = (*uint32)(unsafe.Pointer(&ring.sq.sqe_tail))
 	r.chead, r.ctail = word(ring.cq.khead), word(ring.cq.ktail)
 	r.mask = p.SQEntries - 1
 	r.shift = 0
@@ -189,7 +221,6 @@ func (r *Ring) attach() error {
 	r.next, r.end = 0, 0
 	r.local = uint32(ring.sq.sqe_tail)
 	r.zeroed = r.local + p.SQEntries
-	return nil
 }
 
 func word(p *C.uint) *atomic.Uint32 { return (*atomic.Uint32)(unsafe.Pointer(p)) }
@@ -205,8 +236,11 @@ func (r *Ring) Queue() []sys.SQE {
 		clear(r.stage[:r.dirty<<r.shift])
 		r.dirty = 0
 	}
+	// Entries that C took from a shared ring count too, and may leave less room
+	// than what is staged needs.
+	free := int32(r.mask + 1 - (*r.ltail + r.staged - r.khead.Load()))
 	first := r.local & r.mask
-	n := min(r.mask+1-(r.local-r.khead.Load()), r.mask+1-first)
+	n := min(uint32(max(free, 0)), r.mask+1-first)
 	w := r.stage[first<<r.shift : (first+n)<<r.shift]
 	if known := int32(r.zeroed - r.local); known < int32(n) {
 		clear(w[max(known, 0)<<r.shift:])
@@ -245,7 +279,7 @@ func (r *Ring) Submit(w sys.Wait) (int, error) {
 		how = r.copies
 	}
 	r.yield.Tick()
-	ret := C.uring_submit(r.handle, C.uint(r.staged), C.uint(w.N), how)
+	ret := C.uring_submit(r.handle, C.uint(r.local-r.staged), C.uint(r.staged), C.uint(w.N), how)
 	if ret == C.URING_WRONG_THREAD {
 		return 0, wrongThread("io_uring_submit")
 	}
@@ -254,13 +288,14 @@ func (r *Ring) Submit(w sys.Wait) (int, error) {
 	if how&r.copies != 0 {
 		r.copyHead, r.next, r.end = uint32(r.h.copy_head), 0, uint32(r.h.copied)
 	}
-	if r.rewind {
-		r.local, r.zeroed, r.dirty = r.staged, 0, fresh
+	if r.rewind && r.staged == 0 {
+		r.local, r.zeroed, r.dirty = 0, 0, min(r.local, r.mask+1)
 	}
 	n := int(ret)
 	if r.sqpoll {
-		n = int(fresh)
+		n = int(fresh + r.passed)
 	}
+	r.passed = 0
 	if ret >= 0 {
 		return n, nil
 	}
@@ -405,7 +440,7 @@ func (r *Ring) Status() sys.Status {
 	flags := sys.SQRingFlags(s.sq_flags)
 	return sys.Status{
 		SQReady:         int(s.sq_ready) + int(r.staged),
-		SQSpace:         int(s.sq_space) - int(r.staged),
+		SQSpace:         max(int(s.sq_space)-int(r.staged), 0),
 		CQReady:         int(s.cq_ready),
 		SQDropped:       uint32(s.dropped),
 		CQOverflow:      uint32(s.overflowed),
@@ -434,6 +469,10 @@ func (r *Ring) Fd() int {
 //
 // A ring whose descriptor is registered is closed by the thread that registered
 // it; from another one Close fails and the ring stays open.
+//
+// A ring that Adopt took is C's: Close lets go of it and touches neither its
+// memory nor its descriptor. If entries were handed over and never came into C's
+// queue, it says so with a *StagedError.
 func (r *Ring) Close() error {
 	if r.h == nil {
 		return os.ErrClosed
@@ -441,7 +480,12 @@ func (r *Ring) Close() error {
 	if C.uring_close(r.h) == C.URING_WRONG_THREAD {
 		return wrongThread("io_uring_queue_exit")
 	}
+	left := r.staged
+	adopted := r.adopted
 	*r = Ring{params: r.params}
+	if adopted && left > 0 {
+		return &StagedError{N: int(left)}
+	}
 	return nil
 }
 

@@ -9,15 +9,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static bool wrong_thread(const struct uring_ring *h)
-{
-	return h->bound && !pthread_equal(h->owner, pthread_self());
-}
-
 /* By descriptor, or by index where the kernel takes one. */
 static int raw(struct uring_ring *h, unsigned op, void *arg, unsigned n)
 {
-	struct io_uring *ring = &h->ring;
+	struct io_uring *ring = h->ring;
 
 #ifdef IORING_FEAT_REG_REG_RING
 	if (h->bound && ring->features & IORING_FEAT_REG_REG_RING)
@@ -46,7 +41,7 @@ static void *at(uint64_t addr)
 static int register_rsrc(struct uring_ring *h, unsigned op, void *arg,
 			 unsigned n)
 {
-	struct io_uring *ring = &h->ring;
+	struct io_uring *ring = h->ring;
 	bool files = op == IORING_REGISTER_FILES2;
 	struct io_uring_rsrc_register *reg = arg;
 
@@ -68,7 +63,7 @@ static int register_rsrc(struct uring_ring *h, unsigned op, void *arg,
 
 static int update_rsrc(struct uring_ring *h, unsigned op, void *arg, unsigned n)
 {
-	struct io_uring *ring = &h->ring;
+	struct io_uring *ring = h->ring;
 	struct io_uring_rsrc_update2 *up = arg;
 
 	if (!up || n != sizeof(*up) ||
@@ -97,7 +92,7 @@ static int clone_buffers(struct uring_ring *h, void *arg, unsigned n)
 		return raw(h, IORING_REGISTER_CLONE_BUFFERS, arg, n);
 	memset(&src, 0, sizeof(src));
 	src.ring_fd = (int)c->src_fd;
-	return LATER(io_uring_clone_buffers_offset)(&h->ring, &src, c->dst_off,
+	return LATER(io_uring_clone_buffers_offset)(h->ring, &src, c->dst_off,
 						    c->src_off, c->nr,
 						    c->flags);
 }
@@ -113,7 +108,7 @@ static int buf_ring_status(struct uring_ring *h, void *arg, unsigned n)
 	if (!s || n != 1 || s->buf_group > INT32_MAX ||
 	    !SAME(s, .buf_group = s->buf_group, .head = s->head))
 		return raw(h, IORING_REGISTER_PBUF_STATUS, arg, n);
-	ret = LATER(io_uring_buf_ring_head)(&h->ring, (int)s->buf_group, &head);
+	ret = LATER(io_uring_buf_ring_head)(h->ring, (int)s->buf_group, &head);
 	if (!ret)
 		s->head = head;
 	return ret;
@@ -127,11 +122,11 @@ static int buf_ring_status(struct uring_ring *h, void *arg, unsigned n)
  */
 int uring_register(struct uring_ring *h, unsigned op, uintptr_t addr, unsigned n)
 {
-	struct io_uring *ring = &h->ring;
+	struct io_uring *ring = h->ring;
 	void *arg = (void *)addr;
 	bool bare = !arg && !n;
 
-	if (wrong_thread(h))
+	if (uring_wrong_thread(h))
 		return URING_WRONG_THREAD;
 	switch (op) {
 	case IORING_REGISTER_BUFFERS:
@@ -311,7 +306,7 @@ int uring_register_ringless(unsigned op, uintptr_t addr, unsigned n)
 /* A word of ring memory: no system call. */
 int uring_enable_eventfd(struct uring_ring *h, bool on)
 {
-	return io_uring_cq_eventfd_toggle(&h->ring, on);
+	return io_uring_cq_eventfd_toggle(h->ring, on);
 }
 
 /* What is checked here before the library is asked, 2.3 does not check. */
@@ -321,7 +316,7 @@ int uring_register_ring_fd(struct uring_ring *h)
 
 	if (h->bound)
 		return -EEXIST;
-	ret = io_uring_register_ring_fd(&h->ring);
+	ret = io_uring_register_ring_fd(h->ring);
 	if (ret == 1) {
 		h->bound = true;
 		h->owner = pthread_self();
@@ -335,9 +330,9 @@ int uring_unregister_ring_fd(struct uring_ring *h)
 
 	if (!h->bound)
 		return -EINVAL;
-	if (wrong_thread(h))
+	if (uring_wrong_thread(h))
 		return URING_WRONG_THREAD;
-	ret = io_uring_unregister_ring_fd(&h->ring);
+	ret = io_uring_unregister_ring_fd(h->ring);
 	if (ret == 1)
 		h->bound = false;
 	return ret;
@@ -346,7 +341,7 @@ int uring_unregister_ring_fd(struct uring_ring *h)
 int uring_close_ring_fd(struct uring_ring *h)
 {
 #if URING_HEADER(2, 4)
-	return LATER(io_uring_close_ring_fd)(&h->ring);
+	return LATER(io_uring_close_ring_fd)(h->ring);
 #else
 	(void)h;
 	return URING_TOO_OLD;
@@ -364,18 +359,18 @@ int uring_resize(struct uring_ring *h, struct io_uring_params *p)
 {
 #if URING_HEADER(2, 9)
 	struct io_uring_sqe *stage;
-	unsigned shift = !!(h->ring.flags & IORING_SETUP_SQE128);
+	unsigned shift = !!(h->ring->flags & IORING_SETUP_SQE128);
 	size_t slots;
 	int ret;
 
-	if (wrong_thread(h))
+	if (uring_wrong_thread(h))
 		return URING_WRONG_THREAD;
 	/* Before the point of no return: the largest queue there is. */
 	slots = (size_t)(p->sq_entries > 32768 ? 32768 : p->sq_entries) * 2;
 	stage = calloc(slots << shift, sizeof(*stage));
 	if (!stage)
 		return -ENOMEM;
-	ret = LATER(io_uring_resize_rings)(&h->ring, p);
+	ret = LATER(io_uring_resize_rings)(h->ring, p);
 	if (ret < 0) {
 		free(stage);
 		return p->sq_off.ring_entries && ret != -EOVERFLOW ? URING_LOST :
@@ -384,6 +379,8 @@ int uring_resize(struct uring_ring *h, struct io_uring_params *p)
 	free(h->stage);
 	h->stage = stage;
 	h->copied = 0;
+	if (h->dontfork)
+		uring_dontfork(h);
 	return 0;
 #else
 	(void)h;

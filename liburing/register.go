@@ -198,9 +198,7 @@ func (r *Ring) Resize(entries uint32, p *sys.Params) error {
 	r.params.SQOff, r.params.CQOff = p.SQOff, p.CQOff
 	local, n := r.local, r.staged
 	r.next, r.end = 0, 0
-	if err := r.attach(); err != nil {
-		return errors.Join(err, r.Close())
-	}
+	r.attach()
 	r.local, r.zeroed = local, local
 	for i := range n {
 		at := ((local - n + i) & r.mask) << r.shift

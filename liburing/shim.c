@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #ifdef IORING_SETUP_SQ_REWIND
 #define REWIND IORING_SETUP_SQ_REWIND
@@ -42,6 +44,32 @@ static unsigned sqe_shift(const struct io_uring *ring)
 	return !!(ring->flags & IORING_SETUP_SQE128);
 }
 
+/* What struct io_uring and the bytes behind it are filled with before the setup. */
+#define FILLER 0xa5
+
+/*
+ * The library clears the whole of its struct io_uring: a last byte that it left
+ * alone lies beyond it, and a byte behind the header's that it changed does not.
+ */
+static int sized(const struct uring_ring *h)
+{
+	const unsigned char *own = (const unsigned char *)&h->own;
+	size_t i;
+
+	for (i = 0; i < sizeof(h->guard); i++)
+		if (h->guard[i] != FILLER)
+			return URING_LARGER;
+	return own[sizeof(h->own) - 1] == FILLER ? URING_SMALLER : 0;
+}
+
+static int make_stage(struct uring_ring *h)
+{
+	h->stage = calloc((size_t)*h->ring->sq.kring_entries
+				  << sqe_shift(h->ring),
+			  sizeof(*h->stage));
+	return h->stage ? 0 : -ENOMEM;
+}
+
 int uring_open(struct uring_ring **out, unsigned entries,
 	       struct io_uring_params *p, void *mem, size_t size)
 {
@@ -50,9 +78,12 @@ int uring_open(struct uring_ring **out, unsigned entries,
 
 	if (!h)
 		return -ENOMEM;
+	h->ring = &h->own;
+	memset(&h->own, FILLER, sizeof(h->own));
+	memset(h->guard, FILLER, sizeof(h->guard));
 	if (mem) {
 #if URING_HEADER(2, 5)
-		ret = LATER(io_uring_queue_init_mem)(entries, &h->ring, p, mem,
+		ret = LATER(io_uring_queue_init_mem)(entries, h->ring, p, mem,
 						     size);
 		used = ret;
 #else
@@ -60,22 +91,22 @@ int uring_open(struct uring_ring **out, unsigned entries,
 		ret = URING_TOO_OLD;
 #endif
 	} else {
-		ret = io_uring_queue_init_params(entries, &h->ring, p);
+		ret = io_uring_queue_init_params(entries, h->ring, p);
 	}
 	if (ret < 0)
 		goto fail;
-	h->stage = calloc((size_t)p->sq_entries << sqe_shift(&h->ring),
-			  sizeof(*h->stage));
-	if (!h->stage) {
-		io_uring_queue_exit(&h->ring);
-		ret = -ENOMEM;
+	ret = sized(h);
+	if (!ret)
+		ret = make_stage(h);
+	if (ret) {
+		io_uring_queue_exit(h->ring);
 		goto fail;
 	}
 	/*
 	 * A ring without a descriptor is an index of this thread's table from
 	 * the start.
 	 */
-	if (h->ring.ring_fd < 0) {
+	if (h->ring->ring_fd < 0) {
 		h->bound = true;
 		h->owner = pthread_self();
 	}
@@ -86,30 +117,75 @@ fail:
 	return ret;
 }
 
-static bool wrong_thread(const struct uring_ring *h)
+/* A ring that C made. Go has looked at it before. */
+int uring_adopt(struct uring_ring **out, struct io_uring *ring)
 {
-	return h->bound && !pthread_equal(h->owner, pthread_self());
+	struct uring_ring *h = calloc(1, sizeof(*h));
+	int ret;
+
+	if (!h)
+		return -ENOMEM;
+	h->ring = ring;
+	ret = make_stage(h);
+	if (ret) {
+		free(h);
+		return ret;
+	}
+	uring_wrong_thread(h); /* notes this thread if it is registered */
+	*out = h;
+	return 0;
+}
+
+/* Asks the kernel whether the descriptor is a ring's, and nothing else of it. */
+int uring_probe(struct io_uring *ring)
+{
+	bool registered = ring->enter_ring_fd != ring->ring_fd ||
+			  ring->int_flags & 0x11;
+
+	return io_uring_enter2(ring->enter_ring_fd, 0, 0,
+			       registered ? IORING_ENTER_REGISTERED_RING : 0,
+			       NULL, 0);
+}
+
+/* Tells whether there is memory at an address, without touching it. */
+int uring_mapped(const void *at)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	unsigned char resident;
+
+	return !mincore((void *)((uintptr_t)at & ~(page - 1)), page, &resident);
 }
 
 int uring_close(struct uring_ring *h)
 {
-	if (wrong_thread(h))
-		return URING_WRONG_THREAD;
-	io_uring_queue_exit(&h->ring);
+	if (h->ring == &h->own) {
+		if (uring_wrong_thread(h))
+			return URING_WRONG_THREAD;
+		io_uring_queue_exit(h->ring);
+	}
 	free(h->stage);
 	free(h);
 	return 0;
 }
 
-/* Moves staged entries into the queue until it is full. */
-static unsigned move(struct uring_ring *h, unsigned staged)
+int uring_dontfork(struct uring_ring *h)
 {
-	struct io_uring *ring = &h->ring;
+	int ret = io_uring_ring_dontfork(h->ring);
+
+	if (!ret)
+		h->dontfork = true;
+	return ret;
+}
+
+/* Moves staged entries, from index first on, into the queue until it is full. */
+static void move(struct uring_ring *h, unsigned first, unsigned staged)
+{
+	struct io_uring *ring = h->ring;
 	unsigned mask = *ring->sq.kring_mask, shift = sqe_shift(ring), i;
 
 	for (i = 0; i < staged; i++) {
 		const struct io_uring_sqe *from =
-			&h->stage[(size_t)(ring->sq.sqe_tail & mask) << shift];
+			&h->stage[(size_t)((first + i) & mask) << shift];
 		struct io_uring_sqe *to = io_uring_get_sqe(ring);
 
 		if (!to)
@@ -118,12 +194,18 @@ static unsigned move(struct uring_ring *h, unsigned staged)
 		if (shift)
 			memcpy(to + 1, from + 1, sizeof(*to));
 	}
-	return i;
+	h->moved = i;
+}
+
+/* Into the library's queue, and no further: who submits next submits them. */
+void uring_flush(uintptr_t at, unsigned first, unsigned staged)
+{
+	move((struct uring_ring *)at, first, staged);
 }
 
 static void copy_out(struct uring_ring *h)
 {
-	struct io_uring *ring = &h->ring;
+	struct io_uring *ring = h->ring;
 	struct io_uring_cqe *cqes[URING_COPIES];
 	unsigned i, ready = io_uring_cq_ready(ring);
 
@@ -140,7 +222,7 @@ static void copy_out(struct uring_ring *h)
 static void set_iowait(struct uring_ring *h, bool on)
 {
 #if URING_HEADER(2, 10)
-	LATER(io_uring_set_iowait)(&h->ring, on);
+	LATER(io_uring_set_iowait)(h->ring, on);
 #else
 	(void)h;
 	(void)on;
@@ -169,7 +251,7 @@ static struct __kernel_timespec *bound(struct uring_arg *a, unsigned how)
 static int enter(struct uring_ring *h, const struct uring_arg *a,
 		 unsigned wait_nr, unsigned how)
 {
-	struct io_uring *ring = &h->ring;
+	struct io_uring *ring = h->ring;
 	unsigned flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
 	struct io_uring_getevents_arg arg = {
 		.sigmask = how & URING_MASKED ? (uintptr_t)a->mask : 0,
@@ -202,7 +284,7 @@ static int wait_for(struct uring_ring *h, struct uring_arg *a, unsigned wait_nr,
 
 static int submit_with_arg(struct uring_ring *h, unsigned wait_nr, unsigned how)
 {
-	struct io_uring *ring = &h->ring;
+	struct io_uring *ring = h->ring;
 	struct uring_arg *a = &h->submit_arg;
 	struct io_uring_cqe *cqe;
 	sigset_t *mask = how & URING_MASKED ? (sigset_t *)a->mask : NULL;
@@ -242,15 +324,16 @@ static int submit_with_arg(struct uring_ring *h, unsigned wait_nr, unsigned how)
 	return taken ? (int)taken : ret;
 }
 
-int uring_submit(uintptr_t at, unsigned staged, unsigned wait_nr, unsigned how)
+int uring_submit(uintptr_t at, unsigned first, unsigned staged,
+		 unsigned wait_nr, unsigned how)
 {
 	struct uring_ring *h = (struct uring_ring *)at;
-	struct io_uring *ring = &h->ring;
+	struct io_uring *ring = h->ring;
 	int ret;
 
-	if (wrong_thread(h))
+	if (uring_wrong_thread(h))
 		return URING_WRONG_THREAD;
-	h->moved = move(h, staged);
+	move(h, first, staged);
 	if (how & URING_NO_IOWAIT)
 		set_iowait(h, false);
 	if (wait_nr && how & (URING_TIMED | URING_MASKED | URING_MINIMUM |
@@ -272,7 +355,7 @@ int uring_submit(uintptr_t at, unsigned staged, unsigned wait_nr, unsigned how)
 static int wait_for(struct uring_ring *h, struct uring_arg *a, unsigned wait_nr,
 		    unsigned how)
 {
-	struct io_uring *ring = &h->ring;
+	struct io_uring *ring = h->ring;
 	struct io_uring_cqe *cqe;
 	sigset_t *mask = how & URING_MASKED ? (sigset_t *)a->mask : NULL;
 	int ret = 0;
@@ -312,7 +395,7 @@ int uring_wait(uintptr_t at, unsigned wait_nr, unsigned how)
 {
 	struct uring_ring *h = (struct uring_ring *)at;
 
-	if (wrong_thread(h))
+	if (uring_wrong_thread(h))
 		return URING_WRONG_THREAD;
 	return wait_for(h, &h->wait_arg, wait_nr, how);
 }
@@ -325,13 +408,13 @@ unsigned uring_peek(uintptr_t at, struct io_uring_cqe *dst, unsigned n,
 		    bool extra)
 {
 	struct uring_ring *h = (struct uring_ring *)at;
-	struct io_uring *ring = &h->ring;
+	struct io_uring *ring = h->ring;
 	struct io_uring_cqe *cqes[64];
 	unsigned char *to = (unsigned char *)dst;
 	unsigned got = 0, batch, want, i;
 
 	h->copied = 0;
-	if (wrong_thread(h))
+	if (uring_wrong_thread(h))
 		return 0;
 	if ((ring->flags & (IORING_SETUP_IOPOLL | IORING_SETUP_SQPOLL)) ==
 		    IORING_SETUP_IOPOLL &&
@@ -378,7 +461,7 @@ unsigned uring_peek(uintptr_t at, struct io_uring_cqe *dst, unsigned n,
 struct uring_status uring_status(uintptr_t at)
 {
 	struct uring_ring *h = (struct uring_ring *)at;
-	struct io_uring *ring = &h->ring;
+	struct io_uring *ring = h->ring;
 	struct uring_status s = {
 		.sq_ready = io_uring_sq_ready(ring),
 		.sq_space = io_uring_sq_space_left(ring),

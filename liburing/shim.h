@@ -59,6 +59,9 @@
 #define URING_TOO_OLD (INT32_MIN + 1)
 /* What uring_resize answers when the kernel resized and mapping failed. */
 #define URING_LOST (INT32_MIN + 2)
+/* What uring_open answers when struct io_uring has another size in the library. */
+#define URING_LARGER (INT32_MIN + 3)
+#define URING_SMALLER (INT32_MIN + 4)
 
 /* How uring_submit and uring_wait go about it. */
 enum {
@@ -76,11 +79,20 @@ enum {
 #define URING_COPIES 128
 
 struct uring_ring {
-	struct io_uring ring;
+	/* own, or the ring of whoever called Adopt. */
+	struct io_uring *ring;
 
 	/*
-	 * Entries that Go filled in. The area has the queue's size and its
-	 * indices, so that entry i of one is entry i of the other.
+	 * The bytes behind it tell whether the library's struct io_uring is larger
+	 * than the header's.
+	 */
+	struct io_uring own;
+	unsigned char guard[64];
+
+	/*
+	 * Entries that Go filled in. The area has the queue's size, and its
+	 * indices as long as nobody else fills the queue: then entry i of one is
+	 * entry i of the other.
 	 */
 	struct io_uring_sqe *stage;
 
@@ -89,7 +101,7 @@ struct uring_ring {
 	unsigned copied;
 	struct io_uring_cqe copy[URING_COPIES];
 
-	/* Entries that the last uring_submit moved from stage to the queue. */
+	/* Entries that the last call moved from stage to the queue. */
 	unsigned moved;
 
 	/* Arguments of a timed or masked wait; one set a side. */
@@ -103,7 +115,29 @@ struct uring_ring {
 	/* The thread that registered the descriptor. */
 	bool bound;
 	pthread_t owner;
+
+	bool dontfork; /* a resized ring must have it again */
 };
+
+/*
+ * Tells whether the ring's descriptor is registered with another thread than the
+ * calling one. C may have registered it or undone that since Go looked: the bits
+ * are the library's mark of it (1 in 2.3, 0x11 in later ones), and whoever calls
+ * first afterwards is taken for the thread that registered.
+ */
+static inline bool uring_wrong_thread(struct uring_ring *h)
+{
+	if (h->ring->enter_ring_fd == h->ring->ring_fd &&
+	    !(h->ring->int_flags & 0x11)) {
+		h->bound = false;
+		return false;
+	}
+	if (!h->bound) {
+		h->bound = true;
+		h->owner = pthread_self();
+	}
+	return !pthread_equal(h->owner, pthread_self());
+}
 
 struct uring_status {
 	unsigned sq_ready, sq_space, cq_ready, dropped, overflowed;
@@ -114,14 +148,19 @@ int uring_library(int *major, int *minor);
 
 int uring_open(struct uring_ring **out, unsigned entries,
 	       struct io_uring_params *p, void *mem, size_t size);
+int uring_adopt(struct uring_ring **out, struct io_uring *ring);
+int uring_probe(struct io_uring *ring);
+int uring_mapped(const void *at);
 int uring_close(struct uring_ring *h);
+int uring_dontfork(struct uring_ring *h);
 
 /*
  * The hot path takes the ring as a number: Go checks every pointer that it
  * passes to C, which costs 10 ns a call.
  */
-int uring_submit(uintptr_t ring, unsigned staged, unsigned wait_nr,
-		 unsigned how);
+int uring_submit(uintptr_t ring, unsigned first, unsigned staged,
+		 unsigned wait_nr, unsigned how);
+void uring_flush(uintptr_t ring, unsigned first, unsigned staged);
 int uring_wait(uintptr_t ring, unsigned wait_nr, unsigned how);
 unsigned uring_peek(uintptr_t ring, struct io_uring_cqe *dst, unsigned n,
 		    bool extra);

@@ -28,6 +28,14 @@ func NewMem(entries uint32, p *sys.Params, mem []byte) (*Ring, int, error) {
 	return nil, 0, unsupported()
 }
 
+// Adopt answers errors.ErrUnsupported.
+func Adopt(ptr sys.Pointer) (*Ring, error) { return nil, unsupported() }
+
+// A StagedError is what Close of an adopted ring would answer.
+type StagedError struct{ N int }
+
+func (e *StagedError) Error() string { return unsupported().Error() }
+
 // Version returns the empty string: there is no library.
 func Version() string { return "" }
 
@@ -50,3 +58,8 @@ func (*Ring) Status() sys.Status                                        { return
 func (*Ring) Params() sys.Params                                        { return sys.Params{} }
 func (*Ring) Fd() int                                                   { return -1 }
 func (*Ring) Close() error                                              { return unsupported() }
+func (*Ring) Flush() error                                              { return unsupported() }
+func (*Ring) DontFork() error                                           { return unsupported() }
+func (*Ring) Pointer() sys.Pointer                                      { return nil }
+func (*Ring) Shared() bool                                              { return false }
+func (*Ring) Adopted() bool                                             { return false }

@@ -17,6 +17,9 @@ func TestStub(t *testing.T) {
 	if r, n, err := NewMem(8, nil, nil); r != nil || n != 0 || !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("NewMem = %v, %d, %v", r, n, err)
 	}
+	if r, err := Adopt(nil); r != nil || !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("Adopt = %v, %v", r, err)
+	}
 	if Version() != "" || HeaderVersion() != "" {
 		t.Errorf("versions %q and %q", Version(), HeaderVersion())
 	}
@@ -27,12 +30,13 @@ func TestStub(t *testing.T) {
 	for what, err := range map[string]error{
 		"Wait": r.Wait(sys.Wait{}), "RegisterRingFd": r.RegisterRingFd(), "UnregisterRingFd": r.UnregisterRingFd(),
 		"CloseRingFd": r.CloseRingFd(), "Resize": r.Resize(8, nil), "Close": r.Close(),
+		"Flush": r.Flush(), "DontFork": r.DontFork(),
 	} {
 		if !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if r.Queue() != nil || r.Ready() != 0 || r.Peek(nil) != 0 || r.Peek32(nil) != 0 || r.Fd() != -1 {
+	if r.Queue() != nil || r.Ready() != 0 || r.Peek(nil) != 0 || r.Peek32(nil) != 0 || r.Fd() != -1 || r.Pointer() != nil || r.Shared() || r.Adopted() {
 		t.Error("a Ring that cannot exist does something")
 	}
 }

@@ -26,6 +26,9 @@ func NewMem(entries uint32, p *sys.Params, mem []byte) (*Ring, int, error) {
 	return nil, 0, unsupported()
 }
 
+// Map answers errors.ErrUnsupported.
+func Map(fd int, p *sys.Params) (*Ring, error) { return nil, unsupported() }
+
 func (*Ring) Queue() []sys.SQE                                          { return nil }
 func (*Ring) Advance(n int)                                             {}
 func (*Ring) Submit(w sys.Wait) (int, error)                            { return 0, unsupported() }
@@ -42,3 +45,6 @@ func (*Ring) Status() sys.Status                                        { return
 func (*Ring) Params() sys.Params                                        { return sys.Params{} }
 func (*Ring) Fd() int                                                   { return -1 }
 func (*Ring) Close() error                                              { return unsupported() }
+func (*Ring) Flush() error                                              { return unsupported() }
+func (*Ring) DontFork() error                                           { return unsupported() }
+func (*Ring) Shared() bool                                              { return false }

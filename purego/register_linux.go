@@ -175,6 +175,9 @@ func (r *Ring) Resize(entries uint32, p *sys.Params) error {
 	if r.params.Flags&sys.IORING_SETUP_NO_MMAP != 0 {
 		return fmt.Errorf("uring: a ring in the caller's memory (IORING_SETUP_NO_MMAP) cannot be resized: %w", syscall.EINVAL)
 	}
+	if r.sq.foreign {
+		return fmt.Errorf("uring: a ring that Map took cannot be resized, for its other view would keep the old memory: %w", syscall.EINVAL)
+	}
 	if r.fd < 0 {
 		return fmt.Errorf("uring: a ring whose descriptor is closed cannot be resized, for its memory cannot be mapped: %w", syscall.EBADF)
 	}
@@ -212,7 +215,10 @@ func (r *Ring) Resize(entries uint32, p *sys.Params) error {
 		copy(next.sq.slots[to:to+1<<next.sq.shift], old.slots[from:])
 	}
 	next.sq.zeroed = next.sq.local
+	if r.dontFork {
+		err = next.maps.dontFork()
+	}
 	oldMaps := r.maps
 	r.sq, r.cq, r.maps, r.params = next.sq, next.cq, next.maps, next.params
-	return oldMaps.release()
+	return errors.Join(err, oldMaps.release())
 }

@@ -39,6 +39,7 @@ type Ring struct {
 	thread     int // the thread that registered the descriptor (tag uringdebug)
 	params     sys.Params
 	maps       mappings
+	dontFork   bool // a resized ring must have it again
 }
 
 // Queue returns the free entries at the tail, zeroed, up to the point where the
@@ -101,6 +102,11 @@ func (r *Ring) submit(w sys.Wait) (int, error) {
 	w.N = min(w.N, r.cq.entries) // the kernel takes it for a signed number
 	if debugThreads {
 		if err := r.checkThread(); err != nil {
+			return 0, err
+		}
+	}
+	if r.sq.foreign {
+		if err := r.follow(); err != nil {
 			return 0, err
 		}
 	}

@@ -24,6 +24,7 @@ type sq struct {
 	shift   uint8 // log2 of the slots of an entry
 	rewind  bool  // IORING_SETUP_SQ_REWIND: every submission starts at entry 0
 	sqpoll  bool  // IORING_SETUP_SQPOLL: a kernel thread watches the tail
+	foreign bool  // another view of the ring moves the tail too (Map)
 
 	local  uint32 // the tail up to which entries were handed over
 	shared uint32 // the tail that the kernel was told
@@ -36,6 +37,9 @@ type sq struct {
 // to be zero, because the kernel mapped it so or an earlier window cleared it,
 // is left alone.
 func (q *sq) window() []sys.SQE {
+	if q.foreign {
+		q.follow()
+	}
 	if q.dirty > 0 {
 		clear(q.slots[:q.dirty<<q.shift])
 		q.dirty = 0
@@ -67,6 +71,9 @@ func (q *sq) advance(n int) {
 // tail. With one, the load of the wake-up flag that follows must not be moved
 // before the store, and only a sequentially consistent store promises that.
 func (q *sq) publish() (pending, fresh uint32) {
+	if q.foreign {
+		q.follow()
+	}
 	if q.rewind {
 		n := q.local
 		q.local, q.shared, q.zeroed, q.dirty = 0, 0, 0, n
@@ -84,6 +91,26 @@ func (q *sq) publish() (pending, fresh uint32) {
 }
 
 // ready returns the number of entries handed over and not taken.
-func (q *sq) ready() uint32 { return q.local - q.head.Load() }
+func (q *sq) ready() uint32 {
+	if q.foreign && q.stale() {
+		return q.tail.Load() - q.head.Load()
+	}
+	return q.local - q.head.Load()
+}
+
+// stale reports whether another view of the ring moved the tail.
+func (q *sq) stale() bool { return !q.rewind && q.tail.Load() != q.shared }
+
+// follow takes over the tail that another view left, and returns how many entries
+// were handed over in vain: they lay where the other view's are now.
+func (q *sq) follow() (lost uint32) {
+	if !q.stale() {
+		return 0
+	}
+	lost = q.local - q.shared
+	q.local = q.tail.Load()
+	q.shared, q.zeroed = q.local, q.local
+	return lost
+}
 
 func (q *sq) has(f sys.SQRingFlags) bool { return sys.SQRingFlags(q.flags.Load())&f != 0 }
