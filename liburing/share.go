@@ -40,6 +40,12 @@ import (
 // another layout, or older than the header, is refused with a sentence. What
 // cannot be noticed is a pointer to memory that holds anything else at all.
 func Adopt(ptr unsafe.Pointer) (*Ring, error) {
+	switch at, align := uintptr(ptr), unsafe.Alignof(C.struct_io_uring{}); {
+	case at == 0:
+		return nil, fmt.Errorf("uring: Adopt of a nil pointer: %w", syscall.EINVAL)
+	case at%align != 0:
+		return nil, fmt.Errorf("uring: Adopt of %#x, which is not aligned to %d bytes: %w", at, align, syscall.EINVAL)
+	}
 	ring := (*C.struct_io_uring)(ptr)
 	p, err := adoptable(ring)
 	if err != nil {
@@ -60,12 +66,7 @@ func adoptable(ring *C.struct_io_uring) (*sys.Params, error) {
 	wrong := func(errno error, format string, args ...any) (*sys.Params, error) {
 		return nil, fmt.Errorf("uring: Adopt of the struct io_uring at %p: %s: %w", ring, fmt.Sprintf(format, args...), errno)
 	}
-	switch at := uintptr(unsafe.Pointer(ring)); {
-	case at == 0:
-		return nil, fmt.Errorf("uring: Adopt of a nil pointer: %w", syscall.EINVAL)
-	case at%unsafe.Alignof(*ring) != 0:
-		return wrong(syscall.EINVAL, "it is not aligned to %d bytes", unsafe.Alignof(*ring))
-	case C.uring_mapped(unsafe.Pointer(ring)) == 0:
+	if C.uring_mapped(unsafe.Pointer(ring)) == 0 {
 		return wrong(syscall.EINVAL, "there is no memory")
 	}
 	if err := usable(sys.SetupFlags(ring.flags)); err != nil {
