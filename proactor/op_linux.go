@@ -78,6 +78,16 @@ func (o Op) Through(g *Gate) Op {
 	return o
 }
 
+// Async returns the operation to be carried out by a thread of the kernel from the
+// start (IOSQE_ASYNC). Otherwise the kernel tries on the caller's thread first, and
+// without waiting, which is faster. That try is not without consequence when a FIFO is
+// opened: it succeeds for reading, and fails with ENXIO for writing, though nobody has
+// the other end.
+func (o Op) Async() Op {
+	o.sqe.Flags |= sys.IOSQE_ASYNC
+	return o
+}
+
 // WithFlags returns the operation with bits added to its flags, those that the
 // system call of the same name takes: RWF_ for Read and Write, MSG_ for Send and
 // Recv, and so on.
