@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"runtime"
 	"syscall"
@@ -34,6 +35,11 @@ type (
 	Listener   struct{ net.Listener }
 	PacketConn struct{ net.PacketConn }
 )
+
+// Conns yields errors.ErrUnsupported.
+func (*Listener) Conns(context.Context) iter.Seq2[*Conn, error] {
+	return func(yield func(*Conn, error) bool) { yield(nil, unsupported("accept", "")) }
+}
 
 func unsupported(op, network string) error {
 	return &net.OpError{Op: op, Net: network, Err: fmt.Errorf("io_uring exists on Linux, not on %s: %w", runtime.GOOS, errors.ErrUnsupported)}

@@ -43,12 +43,15 @@ func echoRun(variant string, n int) sample {
 }
 
 func echoServer(variant string) {
+	if variant == "ringnet" {
+		echoRingnet(variant)
+	}
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(l.Addr().(*net.TCPAddr).Port)
-	serve := serveNet
+	serve := func(c *net.TCPConn) { serveConn(c) }
 	switch variant {
 	case "net":
 	case "floor", "floor-first", "floor-multi":
@@ -73,7 +76,7 @@ func echoServer(variant string) {
 	}
 }
 
-func serveNet(c *net.TCPConn) {
+func serveConn(c net.Conn) {
 	defer c.Close()
 	buf := make([]byte, 4096)
 	for {
