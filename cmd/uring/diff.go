@@ -27,12 +27,18 @@ scenarios" has the names. Without one all run.
 If A and B are files that "uring record" wrote, nothing is run: the two records are
 compared. What one of two different kernels lacks is then a skip.
 
+With -random programs are run that are made from numbers; "-random 1000 -seed 5"
+takes 5 to 1004. A difference is printed with the shortest program that has it, as
+Go source.
+
 The exit status is 1 if there is a difference, and 77 if there is none but
 something could not be tried, or nothing was compared: for example in a build
 without liburing.`,
 	flags: func(c *call) {
 		c.set.StringVar(&c.modes, "mode", "", "run only in these ring `MODES`, such as plain,sqpoll")
-		c.set.BoolVar(&c.quiet, "q", false, "leave out scenarios that are equal or skipped")
+		c.set.BoolVar(&c.quiet, "q", false, "leave out scenarios that are equal or skipped, and progress")
+		c.set.Uint64Var(&c.random, "random", 0, "run this many random programs, `N`, instead of scenarios")
+		c.set.Uint64Var(&c.seed, "seed", 1, "the first random program's number, `S`")
 	},
 	run: runDiff,
 }
@@ -54,6 +60,9 @@ var outcomeWords = map[scenario.Outcome]string{
 
 func runDiff(c *call) int {
 	o := c.options()
+	if c.random > 0 && len(c.args)+len(c.modes) > 0 {
+		return c.fail(errors.New("-random takes no scenarios, records or -mode"))
+	}
 	if recordFiles(c.args) {
 		return c.compare(o)
 	}
@@ -67,6 +76,9 @@ func runDiff(c *call) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if c.random > 0 {
+		return c.programs(ctx, scenario.Liburing(), scenario.Purego())
+	}
 	return c.diff(ctx, o)
 }
 
@@ -131,12 +143,13 @@ func (c *call) diffSummary(r scenario.Report) {
 	c.printf("%s: %s\n", backendNames(r), counts(r.Count))
 }
 
+// counts writes how many had which outcome.
 func counts(count map[scenario.Outcome]int) string {
-	var words []string
+	var all []string
 	for _, o := range []scenario.Outcome{scenario.Equal, scenario.Different, scenario.Skipped, scenario.Untried} {
-		words = append(words, fmt.Sprintf("%d %s", count[o], outcomeWords[o]))
+		all = append(all, fmt.Sprintf("%d %s", count[o], outcomeWords[o]))
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(all, ", ")
 }
 
 func backendNames(r scenario.Report) string {

@@ -128,3 +128,74 @@ func TestDiffDifference(t *testing.T) {
 		t.Errorf("interrupted -json: status %d\n%s", status, out)
 	}
 }
+
+func TestDiffRandom(t *testing.T) {
+	for _, args := range [][]string{{"-random", "2", "-mode", "plain"}, {"-random", "2", "nop*"}, {"-random", "-1"}, {"-random", "2", "-seed", "x"}} {
+		out, errs, status := uringCmd(t, append([]string{"diff"}, args...)...)
+		if out != "" || !errorLine.MatchString(errs) || status != exitUsage {
+			t.Errorf("diff %v: status %d, stdout %q, stderr %q", args, status, out, errs)
+		}
+	}
+	out, errs, status := uringCmd(t, "diff", "-random", "4", "-seed", "2")
+	if liburing.HeaderVersion() == "" {
+		if out != "" || status != exitUntried || !strings.Contains(errs, "built without cgo") {
+			t.Errorf("without liburing: status %d, stdout %q, stderr %q", status, out, errs)
+		}
+	} else if err := tryRing(); err != nil {
+		t.Skipf("no ring can be made here: %v", err)
+	} else if status != exitOK || errs != "" || !strings.Contains(out, ", programs from seed 2 on: ") || !strings.Contains(out, " 0 different, ") {
+		t.Errorf("status %d, stderr %q, stdout\n%s", status, errs, out)
+	}
+}
+
+func TestDiffRandomDifference(t *testing.T) {
+	if err := tryRing(); err != nil {
+		t.Skipf("no ring can be made here: %v", err)
+	}
+	bad := scenario.Backend{Name: "wrong", Open: func(entries uint32, p *sys.Params) (uring.Backend, error) {
+		r, err := purego.New(entries, p)
+		if err != nil {
+			return nil, err
+		}
+		return wrong{r}, nil
+	}}
+	programs := func(ctx context.Context, args ...string) (string, string, int) {
+		t.Helper()
+		var out, errs bytes.Buffer
+		c := newCall(diffCommand, &out, &errs)
+		if err := c.parse(args); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.open(c); err != nil {
+			t.Fatal(err)
+		}
+		status := c.programs(ctx, bad, scenario.Purego())
+		return out.String(), errs.String(), status
+	}
+	out, errs, status := programs(t.Context(), "-random", "1", "-seed", "1")
+	if status != exitNo || errs != "" {
+		t.Errorf("status %d, stderr %q", status, errs)
+	}
+	for _, want := range []string{"different  seed 1  ", "\n--- wrong", "again in 3 of 3 runs", "var found = random.Program{", "wrong and purego, programs from seed 1 on: 0 equal, 1 different"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+	var doc struct {
+		Schema  int
+		Count   map[string]int
+		Results []struct{ Outcome, Source string }
+	}
+	out, errs, status = programs(t.Context(), "-json", "-random", "1", "-seed", "1")
+	if err := json.Unmarshal([]byte(out), &doc); err != nil || errs != "" || status != exitNo {
+		t.Fatalf("-json: status %d, stderr %q, %v", status, errs, err)
+	}
+	if doc.Schema != 1 || doc.Count["different"] != 1 || len(doc.Results) != 1 || doc.Results[0].Outcome != "different" || doc.Results[0].Source == "" {
+		t.Errorf("-json: %+v", doc)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if out, errs, status = programs(ctx, "-random", "5"); status != exitUntried || errs != "uring diff: interrupted\n" {
+		t.Errorf("interrupted: status %d, stderr %q, stdout %q", status, errs, out)
+	}
+}

@@ -57,6 +57,8 @@ type call struct {
 	quiet   bool
 	out     string
 	modes   string
+	random  uint64
+	seed    uint64
 	backend string
 
 	output // set when the flags are known

@@ -3,8 +3,12 @@ package random
 // Batches: requests submitted together.
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/uring-go/uring"
 	"github.com/uring-go/uring/sys"
@@ -38,7 +42,12 @@ func (m *machine) plan(g *ring, reqs []Request) (plan []planned, posts int, orde
 		claims[what] = chain
 		return true
 	}
-	ordered = g.modern && !g.drained
+	ordered = g.modern
+	drains := slices.ContainsFunc(reqs, func(q Request) bool { return q.Drain })
+	if drains && m.waiting(g) > 0 {
+		// It would wait for what only a later step brings.
+		drains = false
+	}
 	chain := 0
 	for i, q := range reqs {
 		head := i == 0 || !plan[i-1].Link && !plan[i-1].Hard
@@ -48,7 +57,10 @@ func (m *machine) plan(g *ring, reqs []Request) (plan []planned, posts int, orde
 		if i == len(reqs)-1 {
 			q.Link, q.Hard = false, false // it would end with the Submit
 		}
-		q.Silent = q.Silent && g.modern
+		// A drained request counts completions, so the two do not go together: on
+		// a ring that had a silent one the kernel refuses to drain.
+		q.Drain = q.Drain && drains
+		q.Silent = q.Silent && g.modern && !drains
 		q.Slot &= 3
 		at := &m.slots[q.Slot]
 		free := func() bool { return at.armed == nil && claim(string(rune('0'+q.Slot)), chain) }
@@ -85,15 +97,23 @@ func (m *machine) plan(g *ring, reqs []Request) (plan []planned, posts int, orde
 		case "msg":
 			ok = m.met("msg_ring")
 		case "bad_op":
-			ok = !g.drained
+			ok = !drains
 		}
 		if !ok {
 			q.Op = "nop"
+		}
+		if q.Drain {
+			ordered = false
 		}
 		if q.Async || !strings.Contains(inline, " "+q.Op+" ") {
 			ordered = false
 		}
 		plan = append(plan, planned{Request: q, userData: m.userData(), chain: chain})
+	}
+	// In the middle of a chain, it is the next chain too that is drained: there
+	// has to be one.
+	for i := len(plan) - 1; i > 0 && (plan[i-1].Link || plan[i-1].Hard); i-- {
+		plan[i].Drain = false
 	}
 	for first := 0; first < len(plan); {
 		end := first + 1
@@ -110,7 +130,7 @@ func (m *machine) plan(g *ring, reqs []Request) (plan []planned, posts int, orde
 // requests that certainly fail may be silent.
 func count(chain []planned) (posts int) {
 	for _, q := range chain {
-		if q.Op != "nop" && q.Op != "bad_fd" || q.Async {
+		if q.Op != "nop" && q.Op != "bad_fd" || q.Async || q.Drain {
 			for i := range chain {
 				chain[i].Silent = false
 			}
@@ -143,17 +163,25 @@ func (m *machine) batch(g *ring, s Step) {
 		return
 	}
 	byUserData := map[uint64]*planned{}
+	drains := false
 	for i := range plan {
+		g.silent = g.silent || plan[i].Silent
+		drains = drains || plan[i].Drain
 		m.prepare(g, &plan[i])
 		byUserData[plan[i].userData] = &plan[i]
 	}
 	done := 0
-	if s.How == "wait" {
+	timed := g.Params().Features&sys.IORING_FEAT_EXT_ARG != 0
+	switch {
+	case s.How == "wait" || s.How == "iterate":
 		w := uring.Wait{N: uint32(posts)}
-		if g.Params().Features&sys.IORING_FEAT_EXT_ARG != 0 {
-			w.Timeout = 10 * time.Second
+		if timed {
+			w.Timeout = patience
 		}
 		done, _ = g.SubmitWait(w)
+	case s.How == "deadline" && timed && posts < int(g.Params().CQEntries):
+		// For one more than come.
+		done, _ = g.SubmitWait(uring.Wait{N: uint32(posts) + 1, Timeout: brief})
 	}
 	// The kernel stops behind an entry that it refuses.
 	for done < len(plan) {
@@ -169,6 +197,8 @@ func (m *machine) batch(g *ring, s Step) {
 		got = g.ReapAny(posts)
 	case s.How == "pieces" && posts > 1 && g.Params().Flags&sys.IORING_SETUP_SQPOLL == 0:
 		got = append(g.Reap(1), g.Reap(posts-1)...)
+	case s.How == "iterate" && done == len(plan) && posts > 1 && !g.wide() && g.Params().Flags&sys.IORING_SETUP_SQPOLL == 0:
+		got = g.iterate(posts)
 	default:
 		got = g.ReapIndependent(posts)
 	}
@@ -203,6 +233,27 @@ func (m *machine) batch(g *ring, s Step) {
 		m.other(g).ReapAny(messages)
 	}
 	g.NoteQueues()
+	if drains {
+		m.replace(g)
+	}
+}
+
+// iterate takes n completions that are there, the first of them in a loop that
+// is left early.
+func (g *ring) iterate(n int) (got []sys.CQE32) {
+	for c := range g.Completions() {
+		g.Note("iterated", fmt.Sprintf("%d %d %#x", c.UserData, c.Res, uint32(c.Flags)))
+		got = append(got, sys.CQE32{CQE: c})
+		if len(got) > n/2 {
+			break
+		}
+	}
+	// What the loop left is with the ring, and no longer in the kernel's queue.
+	return append(got, g.Peek(n-len(got))...)
+}
+
+func (g *ring) wide() bool {
+	return g.Params().Flags&(sys.IORING_SETUP_CQE32|sys.IORING_SETUP_CQE_MIXED) != 0
 }
 
 func (m *machine) other(g *ring) *ring {
@@ -274,6 +325,17 @@ func (m *machine) prepare(g *ring, q *planned) {
 	case "msg":
 		e.PrepMsgRing(to.Fd(), uint32(q.N), missing+q.userData, 0)
 		file0 = false
+	case "cancel":
+		e.PrepCancel64(missing, 0)
+		file0 = false
+	case "poll_remove":
+		e.PrepPollRemove(missing)
+		file0 = false
+	case "timeout_remove":
+		e.PrepTimeoutRemove(missing, 0)
+		file0 = false
+	case "poll_ready":
+		e.PrepPollAdd(wr, unix.POLLOUT)
 	case "provide":
 		e.PrepProvideBuffers(m.r.Bytes(8*4), 8, 1+q.N%4, 7, 4*q.Slot)
 		file0 = false
@@ -293,6 +355,7 @@ func (m *machine) prepare(g *ring, q *planned) {
 	}{
 		{q.Link, sys.IOSQE_IO_LINK}, {q.Hard, sys.IOSQE_IO_HARDLINK},
 		{q.Async, sys.IOSQE_ASYNC}, {q.Silent, sys.IOSQE_CQE_SKIP_SUCCESS}, {q.Fixed && file0, sys.IOSQE_FIXED_FILE},
+		{q.Drain, sys.IOSQE_IO_DRAIN},
 	} {
 		if f.on {
 			e.Flags |= f.flag

@@ -27,19 +27,23 @@ import (
 	"strings"
 
 	"github.com/uring-go/uring/internal/scenario"
+	"github.com/uring-go/uring/sys"
 )
 
 // A Program is what Generate writes.
 type Program struct {
 	Mode      scenario.Mode
-	Entries   uint32 // of the submission queues, a power of 2 from 4 on
-	SubmitAll bool   `json:",omitempty"` // IORING_SETUP_SUBMIT_ALL, where the kernel has it
+	Entries   uint32         // of the submission queues, a power of 2 from 4 on
+	CQEntries uint32         `json:",omitempty"` // of the completion queues; 0: as the kernel chooses
+	Setup     sys.SetupFlags `json:",omitempty"` // more than the mode's; every kernel with the mode has them
+	SubmitAll bool           `json:",omitempty"` // IORING_SETUP_SUBMIT_ALL, where the kernel has it
+	RingFd    bool           `json:",omitempty"` // the rings' descriptors are registered, as in that mode
 	Steps     []Step
 }
 
 // A Step is one action. Which fields count depends on Do.
 type Step struct {
-	Do   string    // "batch", "flood", "arm", "trigger", "cancel", "stall", "multishot", "files", "buffers", "ring", "idle"
+	Do   string    // "batch", "flood", "arm", "trigger", "cancel", "stall", "timer", "multishot", "stream", "files", "buffers", "ring", "idle"
 	How  string    `json:",omitempty"` // the variant of Do
 	Ring int       `json:",omitempty"` // 0 or 1
 	Slot int       `json:",omitempty"` // 0 and 1 are pipes, 2 and 3 socket pairs, 4 a timeout
@@ -53,6 +57,7 @@ type Request struct {
 	Slot                      int  `json:",omitempty"`
 	N                         int  `json:",omitempty"`
 	Link, Hard, Async, Silent bool `json:",omitempty"`
+	Drain                     bool `json:",omitempty"`
 	Fixed                     bool `json:",omitempty"` // through the table of registered files
 }
 

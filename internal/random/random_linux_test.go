@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"go/parser"
+	"go/token"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -45,7 +47,7 @@ func check(t *testing.T, seed uint64, a, b scenario.Backend) bool {
 
 func TestSeeds(t *testing.T) {
 	a, b := backends()
-	n := uint64(100)
+	n := uint64(300)
 	if testing.Short() {
 		n = 60
 	}
@@ -71,7 +73,13 @@ func TestProgramsRepeat(t *testing.T) {
 }
 
 func FuzzPrograms(f *testing.F) {
-	f.Add(uint64(1))
+	for _, seed := range []uint64{
+		1,
+		117, // drains on a ring that had a silent request, which the kernel refuses
+		224, // polls on a ring with a drained request
+	} {
+		f.Add(seed)
+	}
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		a, b := backends()
 		check(t, seed, a, b)
@@ -86,6 +94,21 @@ type wrong struct {
 
 func (w *wrong) Peek(dst []sys.CQE) int {
 	return w.fault(dst[:w.Backend.Peek(dst)])
+}
+
+// faulty is purego with a fault.
+func faulty(fault func([]sys.CQE) int) scenario.Backend {
+	b := scenario.Purego()
+	b.Name = "wrong"
+	open := b.Open
+	b.Open = func(entries uint32, p *sys.Params) (uring.Backend, error) {
+		r, err := open(entries, p)
+		if err != nil {
+			return nil, err
+		}
+		return &wrong{r, fault}, nil
+	}
+	return b
 }
 
 func TestFaultsAreFoundAndShrunk(t *testing.T) {
@@ -106,16 +129,7 @@ func TestFaultsAreFoundAndShrunk(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			good, bad := scenario.Purego(), scenario.Purego()
-			bad.Name = "wrong"
-			open := bad.Open
-			bad.Open = func(entries uint32, p *sys.Params) (uring.Backend, error) {
-				r, err := open(entries, p)
-				if err != nil {
-					return nil, err
-				}
-				return &wrong{r, fault}, nil
-			}
+			good, bad := scenario.Purego(), faulty(fault)
 			for seed := range uint64(100) {
 				p := Generate(seed)
 				diff, err := compare(t.Context(), p, good, bad, 1e9)
@@ -141,6 +155,47 @@ func TestFaultsAreFoundAndShrunk(t *testing.T) {
 			}
 			t.Error("no program finds the fault")
 		})
+	}
+}
+
+// A sweep gives every seed once, says what is different with the shortest program,
+// and stops where there are enough.
+func TestSweep(t *testing.T) {
+	seen := map[uint64]int{}
+	a, b := backends()
+	count := Sweep(t.Context(), 100, 40, 2, a, b, func(r Result) {
+		seen[r.Seed]++
+		if r.Outcome == scenario.Different || r.Outcome == scenario.Untried {
+			t.Errorf("seed %d: %s %s\n%s\n%s", r.Seed, r.Outcome, r.Reason, r.Diff, r.Source)
+		}
+	})
+	if count[scenario.Equal]+count[scenario.Skipped] != 40 || len(seen) != 40 {
+		t.Errorf("%v, and %d seeds of 40", count, len(seen))
+	}
+	if count[scenario.Equal] == 0 {
+		t.Skip("the kernel or a backend has none of the modes")
+	}
+	var found []Result
+	count = Sweep(t.Context(), 1, 1000, 2, scenario.Purego(), faulty(func(got []sys.CQE) int {
+		for i := range got {
+			got[i].UserData ^= 1 << 50
+		}
+		return len(got)
+	}), func(r Result) {
+		if r.Outcome == scenario.Different {
+			found = append(found, r)
+		}
+	})
+	if len(found) < enough || len(found) > enough+1 || count[scenario.Different] != len(found) {
+		t.Fatalf("%d differences are told of, and %v counted, want %d", len(found), count, enough)
+	}
+	for _, r := range found {
+		if !strings.Contains(r.Diff, "@@") || r.Again != "3 of 3" {
+			t.Errorf("seed %d: %+v", r.Seed, r)
+		}
+		if _, err := parser.ParseFile(token.NewFileSet(), "", "package p\n"+r.Source, 0); err != nil {
+			t.Errorf("seed %d: %v in\n%s", r.Seed, err, r.Source)
+		}
 	}
 }
 

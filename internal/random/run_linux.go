@@ -3,6 +3,7 @@ package random
 // The interpreter: every step but batches, which are in batch_linux.go.
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -15,10 +16,12 @@ import (
 )
 
 const (
-	far      = time.Hour // no program lasts as long
-	timeouts = 4         // the slot of the timeout
-	group    = 3         // of the ring of buffers
-	missing  = 1 << 40   // the UserData of no request
+	far      = time.Hour        // no program lasts as long
+	brief    = time.Millisecond // for what is sure to come, or not to
+	patience = 10 * time.Second // with a batch's completions
+	timeouts = 4                // the slot of the timeout
+	group    = 3                // of the ring of buffers
+	missing  = 1 << 40          // the UserData of no request
 )
 
 // A machine is what a program works on.
@@ -49,13 +52,13 @@ type armed struct {
 // A ring is a ring with what is registered with it.
 type ring struct {
 	*scenario.Ring
-	drained bool  // a drained request may have left its mark: the order is the kernel's
-	modern  bool  // files are looked up when a request runs, silent requests exist
-	files   []int // nil: no table
-	pages   [][]byte
-	bufs    *scenario.BufRing
-	mem     [][]byte // the buffers of bufs
-	used    []uint16 // those that the kernel took
+	modern bool  // files are looked up when a request runs, silent requests exist
+	silent bool  // it had a silent request
+	files  []int // nil: no table
+	pages  [][]byte
+	bufs   *scenario.BufRing
+	mem    [][]byte // the buffers of bufs
+	used   []uint16 // those that the kernel took
 }
 
 func (p Program) run(r *scenario.Run) {
@@ -66,7 +69,11 @@ func (p Program) run(r *scenario.Run) {
 	for i := range m.slots[2:4] {
 		m.slots[2+i].rd, m.slots[2+i].wr = r.Pair(unix.SOCK_STREAM)
 	}
-	m.file = r.File("f", strings.Repeat("0123456789abcdef", 128))
+	var err error
+	m.file, err = unix.MemfdCreate("file", unix.MFD_CLOEXEC)
+	r.Must("memfd_create", err)
+	r.CloseLater(m.file)
+	r.Write(m.file, content)
 	for _, s := range p.Steps {
 		m.step(s)
 	}
@@ -81,10 +88,26 @@ func (p Program) run(r *scenario.Run) {
 			g.NoteFlags()
 		}
 	}
-	r.Note("file", r.Content(m.file))
+	m.noteFile()
 	for i := range m.slots[:4] {
 		if n := m.slots[i].bytes; n > 0 {
 			r.Note("left", r.Read(m.slots[i].rd, n))
+		}
+	}
+}
+
+// content is what the file has at first.
+var content = strings.Repeat("0123456789abcdef", 128)
+
+// noteFile records in which parts the file has changed, and to what.
+func (m *machine) noteFile() {
+	now := m.r.Content(m.file)
+	if len(now) != len(content) {
+		m.r.Note("size", len(now))
+	}
+	for at := 0; at < len(now); at += 16 {
+		if end := min(at+16, len(now)); end > len(content) || now[at:end] != content[at:end] {
+			m.r.Note("file", fmt.Sprintf("%d %q", at, now[at:end]))
 		}
 	}
 }
@@ -110,11 +133,19 @@ func (m *machine) met(name string) bool {
 func (m *machine) ring(i int) *ring {
 	i &= 1
 	if m.rings[i] == nil {
-		var p sys.Params
+		// The thread under SQPOLL goes to sleep soon: waking it is a part of this.
+		p := sys.Params{Flags: m.p.Setup, SQThreadIdle: 2}
+		if m.p.CQEntries > 0 {
+			p.Flags |= sys.IORING_SETUP_CQSIZE
+			p.CQEntries = m.p.CQEntries
+		}
 		if m.p.SubmitAll && m.met("submit_all") {
-			p.Flags = sys.IORING_SETUP_SUBMIT_ALL
+			p.Flags |= sys.IORING_SETUP_SUBMIT_ALL
 		}
 		g := &ring{Ring: m.r.OpenWith(m.p.Entries, p)}
+		if m.p.RingFd {
+			m.r.Must("register the ring", g.RegisterRingFd())
+		}
 		g.modern = g.Params().Features&sys.IORING_FEAT_LINKED_FILE != 0
 		for range 2 {
 			g.pages = append(g.pages, m.r.Pages(4096))
@@ -155,8 +186,12 @@ func (m *machine) step(s Step) {
 		m.cancel(s)
 	case "stall":
 		m.stall(g, s, at)
+	case "timer":
+		m.timer(g, s, at)
 	case "multishot":
 		m.multishot(g, s, at)
+	case "stream":
+		m.stream(g, s, at)
 	case "files":
 		m.files(g, s)
 	case "buffers":
@@ -180,6 +215,9 @@ func (m *machine) step(s Step) {
 		g.Submit()
 		g.SubmitWait(uring.Wait{})
 		g.Wait(uring.Wait{})
+		if g.Params().Features&sys.IORING_FEAT_EXT_ARG != 0 {
+			g.Wait(uring.Wait{N: 1, Timeout: brief})
+		}
 		g.NoteQueues()
 	}
 }
@@ -189,7 +227,7 @@ func (m *machine) step(s Step) {
 func (m *machine) flood(g *ring, n int) {
 	p := g.Params()
 	if m.p.Mode == scenario.CQEMixed || p.Features&sys.IORING_FEAT_NODROP == 0 {
-		n = min(n, 2)
+		n = min(n, int(p.CQEntries/p.SQEntries))
 	}
 	for range n {
 		for range p.SQEntries {
@@ -198,13 +236,9 @@ func (m *machine) flood(g *ring, n int) {
 		g.Submit()
 		g.Settle()
 	}
-	if g.drained {
-		g.ReapAny(n * int(p.SQEntries))
-	} else {
-		g.NoteQueues()
-		for range n {
-			g.Reap(int(p.SQEntries))
-		}
+	g.NoteQueues()
+	for range n {
+		g.Reap(int(p.SQEntries))
 	}
 	g.NoteFlags()
 }
@@ -215,16 +249,25 @@ func (m *machine) arm(g *ring, s Step, at *slot) {
 		return
 	}
 	a := &armed{on: g, userData: m.userData(), how: s.How, n: 1 + min(s.N, int(m.p.Entries)-1)}
+	behind := a.n - 1
 	e := g.SQE(a.userData)
 	switch s.How {
 	case "poll":
 		e.PrepPollAdd(at.rd, unix.POLLIN)
 	case "read":
 		e.PrepRead(at.rd, m.r.Bytes(8), 0)
+	case "guarded":
+		a.how = "read"
+		e.PrepRead(at.rd, m.r.Bytes(8), 0)
+		e.Flags |= sys.IOSQE_IO_LINK
+		e = g.SQE(m.userData())
+		e.PrepLinkTimeout(m.r.Time(far), 0)
+		a.n = max(a.n, 2)
+		behind = a.n - 2
 	case "timeout":
 		e.PrepTimeout(m.r.Time(far), 0, 0)
 	}
-	for range a.n - 1 {
+	for range behind {
 		e.Flags |= sys.IOSQE_IO_LINK
 		e = g.SQE(m.userData())
 		e.PrepNop()
@@ -320,18 +363,112 @@ func (m *machine) stall(g *ring, s Step, at *slot) {
 	if at == &m.slots[timeouts] || at.armed != nil || at.bytes > 0 || m.waiting(g) > 0 {
 		return
 	}
-	g.drained = true
 	g.SQE(m.userData()).PrepRead(at.rd, m.r.Bytes(3), 0)
 	g.SQE(m.userData(), sys.IOSQE_IO_DRAIN).PrepNop()
 	n := min(s.N, int(m.p.Entries)-2)
 	for range n {
 		g.SQE(m.userData()).PrepNop()
 	}
-	g.Submit()
-	g.Settle()
-	g.Peek(4)
+	if g.silent {
+		// The kernel refuses to drain, and what follows runs.
+		g.SubmitAll()
+	} else {
+		g.Submit()
+		g.Settle()
+		g.Peek(4)
+	}
 	m.r.Write(at.wr, "now")
 	g.ReapAny(2 + n)
+	m.replace(g)
+}
+
+// replace closes a ring on which a request was drained. For a while, whose end
+// nobody is told of, the kernel drains what is submitted behind it too (6.18: the
+// request that would cancel a poll waits for the poll), which is chance.
+func (m *machine) replace(g *ring) {
+	m.r.Must("close", g.Close())
+	m.rings[slices.Index(m.rings[:], g)] = nil
+}
+
+// timer lets time pass, or completions.
+func (m *machine) timer(g *ring, s Step, at *slot) {
+	first := m.userData()
+	e := g.SQE(first)
+	n := min(s.N, int(m.p.Entries))
+	switch how := s.How; {
+	case how == "update" && m.met("timeout_update"):
+		e.PrepTimeout(m.r.Time(far), 0, 0)
+		g.Submit()
+		g.Settle()
+		g.SQE(m.userData()).PrepTimeoutUpdate(m.r.Time(time.Nanosecond), first, 0)
+		g.Submit()
+		g.ReapAny(2)
+	case how == "apart":
+		e.PrepTimeout(m.r.Time(40*brief), 0, 0)
+		g.SQE(m.userData()).PrepTimeout(m.r.Time(2*brief), 0, 0)
+		g.Submit()
+		g.ReapIndependent(2)
+	case how == "multishot" && m.met("timeout_multishot"):
+		e.PrepTimeout(m.r.Time(brief), uint32(n), sys.IORING_TIMEOUT_MULTISHOT)
+		g.Submit()
+		g.Reap(n)
+	case how == "expire" && at != &m.slots[timeouts] && at.armed == nil && at.bytes == 0:
+		e.PrepRead(at.rd, m.r.Bytes(3), 0)
+		e.Flags |= sys.IOSQE_IO_LINK
+		g.SQE(m.userData()).PrepLinkTimeout(m.r.Time(brief), 0)
+		g.Submit()
+		g.ReapAny(2)
+	default:
+		e.PrepTimeout(m.r.Time(far), uint32(n), 0)
+		g.Submit()
+		g.Settle()
+		for range n {
+			g.SQE(m.userData()).PrepNop()
+		}
+		g.Submit()
+		g.ReapAny(1 + n)
+	}
+}
+
+// stream reads from a slot several times with one request, into the buffers of
+// the ring's group.
+func (m *machine) stream(g *ring, s Step, at *slot) {
+	pipe := at == &m.slots[0] || at == &m.slots[1]
+	need := "recv_multishot"
+	if pipe {
+		need = "read_multishot"
+	}
+	if at.armed != nil || at.bytes > 0 || g.bufs == nil || !m.met(need) {
+		return
+	}
+	read := m.userData()
+	e := g.SQE(read)
+	if pipe {
+		e.PrepReadMultishot(at.rd, 0, 0, group)
+	} else {
+		e.PrepRecvMultishot(at.rd, nil, 0)
+		e.Flags |= sys.IOSQE_BUFFER_SELECT
+		e.BufIndex = group
+	}
+	g.Submit()
+	g.Settle()
+	for i := range s.N {
+		text := strings.Repeat(string(rune('A'+i)), 1+i)
+		m.r.Write(at.wr, text)
+		at.bytes += len(text)
+		c := g.Reap(1)[0]
+		at.bytes -= max(int(c.Res), 0)
+		if id, ok := c.Buffer(); ok && int(id) < len(g.mem) && c.Res > 0 {
+			g.used = append(g.used, id)
+			m.r.Note("data", g.mem[id][:c.Res])
+		}
+		if !c.More() {
+			return
+		}
+	}
+	g.SQE(m.userData()).PrepCancel64(read, 0)
+	g.Submit()
+	g.ReapAny(2)
 }
 
 // multishot polls a pipe several times with one request.

@@ -80,9 +80,17 @@ func shrink(p Program, bad func(Program) bool) Program {
 				}
 			}
 		}
-		if q := p; p.Mode != scenario.Plain {
-			q.Mode = scenario.Plain
-			try(q)
+		for _, plainer := range []func(*Program){
+			func(q *Program) { q.Mode, q.Setup, q.RingFd = scenario.Plain, 0, false },
+			func(q *Program) { q.Setup = 0 },
+			func(q *Program) { q.CQEntries = 0 },
+			func(q *Program) { q.SubmitAll = false },
+			func(q *Program) { q.RingFd = false },
+		} {
+			q := p
+			if plainer(&q); q.Mode != p.Mode || q.Setup != p.Setup || q.CQEntries != p.CQEntries || q.SubmitAll != p.SubmitAll || q.RingFd != p.RingFd {
+				try(q)
+			}
 		}
 	}
 	return p
@@ -96,6 +104,7 @@ func simplify(r Request) []Request {
 		func(r *Request) *bool { return &r.Hard },
 		func(r *Request) *bool { return &r.Async },
 		func(r *Request) *bool { return &r.Silent },
+		func(r *Request) *bool { return &r.Drain },
 		func(r *Request) *bool { return &r.Fixed },
 	} {
 		if s := r; *flag(&s) {

@@ -110,6 +110,23 @@ func chainScenarios() []Scenario {
 			g.SubmitReap(1)
 		},
 	}, {
+		Name:  "drain_after_skip",
+		Doc:   "On a ring that had a silent request, the kernel refuses to drain, and stops there.",
+		Needs: []Need{needFeature(sys.IORING_FEAT_CQE_SKIP)},
+		Run: func(r *Run) {
+			g := r.Open(8)
+			g.SQE(1, skipCQE).PrepNop()
+			g.SQE(2, drain).PrepNop()
+			g.SQE(3).PrepNop()
+			g.SubmitReap(2)
+			g.SQE(4, link).PrepNop()
+			g.SQE(5, drain).PrepNop()
+			g.SQE(6).PrepNop()
+			g.SubmitAll()
+			g.ReapAny(3)
+			g.NoteQueues()
+		},
+	}, {
 		Name: "link_long",
 		Doc:  "A chain as long as the queue, and one that fails in its middle.",
 		Run: func(r *Run) {

@@ -17,5 +17,6 @@ func groups() [][]Scenario {
 		processScenarios(),
 		resizeScenarios(),
 		apiScenarios(),
+		viewScenarios(),
 	}
 }

@@ -45,3 +45,9 @@ func word16s(a, b uint16) uint32 {
 	binary.NativeEndian.PutUint16(w[2:], b)
 	return binary.NativeEndian.Uint32(w[:])
 }
+
+// wordAt is a word of memory that is shared with the kernel.
+func wordAt(mem []byte, at uint32) *atomic.Uint32 {
+	_ = mem[at+3]
+	return (*atomic.Uint32)(unsafe.Pointer(&mem[at]))
+}
