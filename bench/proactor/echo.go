@@ -21,6 +21,7 @@ import (
 	"github.com/uring-go/uring/liburing"
 	"github.com/uring-go/uring/proactor"
 	"github.com/uring-go/uring/purego"
+	"github.com/uring-go/uring/ringloop"
 	"github.com/uring-go/uring/sys"
 )
 
@@ -54,6 +55,10 @@ func echoServer(variant string) {
 	serve := func(c *net.TCPConn) { serveConn(c) }
 	switch variant {
 	case "net":
+	case "loop":
+		go serveLoop(l)
+		os.Stdin.Read(make([]byte, 1))
+		return
 	case "floor", "floor-first", "floor-multi":
 		go serveFloor(l.(*net.TCPListener), variant)
 		os.Stdin.Read(make([]byte, 1))
@@ -115,6 +120,32 @@ func serveProactor(p *proactor.Proactor, c *net.TCPConn, direct bool) {
 	}
 }
 
+func serveLoop(listener net.Listener) {
+	var config ringloop.Config
+	config.Backend = opener()
+	config.Fallback = ringloop.FallbackNever
+	l, err := ringloop.New(&config)
+	if err != nil {
+		log.Fatal(err)
+	}
+	l.Serve(listener, &ringloop.Handler{Data: func(c *ringloop.Conn, b []byte) { c.Send(b) }})
+	log.Fatal(l.Run(context.Background()))
+}
+
+// opener returns what -backend says.
+func opener() func(uint32, *sys.Params) (uring.Backend, error) {
+	switch *backend {
+	case "":
+		return nil
+	case "purego":
+		return func(n uint32, p *sys.Params) (uring.Backend, error) { return purego.New(n, p) }
+	case "liburing":
+		return func(n uint32, p *sys.Params) (uring.Backend, error) { return liburing.New(n, p) }
+	}
+	log.Fatalf("backend %q", *backend)
+	return nil
+}
+
 func newProactor(variant string) *proactor.Proactor {
 	var config proactor.Config
 	switch variant {
@@ -126,15 +157,7 @@ func newProactor(variant string) *proactor.Proactor {
 	default:
 		log.Fatalf("variant %q", variant)
 	}
-	switch *backend {
-	case "":
-	case "purego":
-		config.Backend = func(n uint32, p *sys.Params) (uring.Backend, error) { return purego.New(n, p) }
-	case "liburing":
-		config.Backend = func(n uint32, p *sys.Params) (uring.Backend, error) { return liburing.New(n, p) }
-	default:
-		log.Fatalf("backend %q", *backend)
-	}
+	config.Backend = opener()
 	p, err := proactor.New(&config)
 	if err != nil {
 		log.Fatal(err)

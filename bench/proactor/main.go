@@ -3,7 +3,11 @@
 // Every variant runs once per round, in turning order, in a process of its own;
 // the server is pinned to one CPU and the client to another.
 //
-//	go run ./proactor [-rounds 7] [-ms 500] [-conns 1,4,16,50,256,500] [-readers 1,16,256] [-variants net,auto,lanes,loops] echo|read|batch
+// Of the echo servers, auto is Do from a goroutine for each connection, never and crowd
+// are the same with Config.Crowd set, loop is package ringloop, and floor a loop over a
+// bare ring that keeps nothing safe.
+//
+//	go run ./proactor [-rounds 7] [-ms 500] [-conns 1,4,16,50,256,500] [-readers 1,16,256] [-variants net,auto,loop] echo|read|batch
 package main
 
 import (
@@ -41,9 +45,9 @@ func main() {
 	flag.Parse()
 	switch what := flag.Arg(0); what {
 	case "echo":
-		table("connections", *conns, "net,auto,lanes,loops", echoRun)
+		table("connections", *conns, "net,auto,loop", echoRun)
 	case "read":
-		table("goroutines", *readers, "os,auto,lanes,loops", readRun)
+		table("goroutines", *readers, "os,auto", readRun)
 	case "batch":
 		table("reads in a batch", *batches, "os,batch", readRun)
 	case "echo-server":
