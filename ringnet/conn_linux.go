@@ -61,7 +61,17 @@ func (c *Conn) receive(ctx context.Context, b []byte) (int, error) {
 	if len(b) == 0 && c.kind.stream() {
 		return 0, nil
 	}
-	n, err := c.d.do(ctx, s, proactor.Recv(c.d.fd, b[:min(len(b), atOnce)], 0), unix.POLLIN)
+	b = b[:min(len(b), atOnce)]
+	var n int
+	var err error
+	if w := s.watch.Load(); w != nil {
+		n, err = w.receive(ctx, c.d.fd, b)
+	} else if err = s.gate.Err(); err == nil {
+		n, err = c.d.do(ctx, s, proactor.Recv(c.d.fd, b, 0), unix.POLLIN)
+		if err == os.ErrDeadlineExceeded && c.kind.tcp() {
+			c.d.watched(s)
+		}
+	}
 	if n == 0 && err == nil && c.kind.stream() {
 		err = io.EOF
 	}
@@ -165,6 +175,7 @@ func (c *Conn) Close() error {
 	} else if c.zeroCopy != unlimited {
 		c.d.write.mu.Unlock()
 	}
+	c.d.read.unwatch()
 	c.d.finish()
 	return nil
 }

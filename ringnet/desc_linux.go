@@ -33,6 +33,10 @@ type desc struct {
 type side struct {
 	mu   sync.Mutex // held by a call from begin to end
 	gate proactor.Gate
+
+	watch    atomic.Pointer[watch] // if reads were broken off: see ready_linux.go
+	clock    sync.Mutex            // of deadline, and of setting watch
+	deadline time.Time
 }
 
 // closing is the bit in refs that is set by Close.
@@ -118,8 +122,25 @@ func (d *desc) do(ctx context.Context, s *side, op proactor.Op, events uint32) (
 
 // wait waits until one of the events is there.
 func (d *desc) wait(ctx context.Context, s *side, events uint32) error {
+	if w := s.watch.Load(); w != nil {
+		var over func()
+		if ctx, over = w.until(ctx); over != nil {
+			defer over()
+		}
+	}
 	_, err := d.p.Do(ctx, proactor.Poll(d.fd, events).Through(&s.gate))
 	return err
+}
+
+// err returns why calls on the side must not begin.
+func (s *side) err() error {
+	if err := s.gate.Err(); err != nil {
+		return err
+	}
+	if w := s.watch.Load(); w != nil {
+		return w.expiry.Err()
+	}
+	return nil
 }
 
 // setDeadline sets the deadline of one side or both.
@@ -129,7 +150,7 @@ func (d *desc) setDeadline(t time.Time, sides ...*side) error {
 	}
 	defer d.drop()
 	for _, s := range sides {
-		s.gate.SetDeadline(t)
+		s.setDeadline(t)
 	}
 	return nil
 }
@@ -179,7 +200,7 @@ func (r raw) Control(f func(fd uintptr)) error {
 
 // Read and Write call f until it is content, and wait in between.
 func (r raw) Read(f func(fd uintptr) bool) error {
-	return r.wrap("raw-read", r.d.repeat(&r.d.read, unix.POLLIN|unix.POLLRDHUP, f))
+	return r.wrap("raw-read", r.d.repeat(&r.d.read, events, f))
 }
 
 func (r raw) Write(f func(fd uintptr) bool) error {
@@ -192,7 +213,7 @@ func (d *desc) repeat(s *side, events uint32, f func(fd uintptr) bool) error {
 	}
 	defer d.end(s)
 	for {
-		if err := s.gate.Err(); err != nil {
+		if err := s.err(); err != nil {
 			return err
 		}
 		if f(uintptr(d.fd)) {

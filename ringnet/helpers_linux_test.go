@@ -85,7 +85,7 @@ func each(t *testing.T, test func(t *testing.T, n *Net)) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			stop := watch(t, p)
+			stop := guard(t, p)
 			t.Cleanup(func() {
 				if err := p.Close(); err != nil && !errors.Is(err, proactor.ErrClosed) {
 					t.Error(err)
@@ -126,8 +126,8 @@ func call(what string) (over func()) {
 	}
 }
 
-// watch ends the program when a test does not end, and names the calls in flight.
-func watch(t *testing.T, p *proactor.Proactor) (stop func()) {
+// guard ends the program when a test does not end, and names the calls in flight.
+func guard(t *testing.T, p *proactor.Proactor) (stop func()) {
 	timer := time.AfterFunc(60*time.Second+*soak, func() {
 		calls.mu.Lock()
 		buf := make([]byte, 1<<20)

@@ -59,29 +59,42 @@ type Net struct {
 	// resets the connection. 0 is never: it did not pay where it was measured.
 	ZeroCopy int
 
-	once sync.Once
-	own  *proactor.Proactor
-	err  error
+	mu     sync.Mutex
+	own    *proactor.Proactor
+	closed bool
 }
 
 // proactor returns the proactor for the next socket.
 func (n *Net) proactor() (*proactor.Proactor, error) {
-	if n.Proactor != nil {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case n.closed:
+		return nil, errClosed
+	case n.Proactor != nil:
 		return n.Proactor, nil
+	case n.own == nil:
+		p, err := proactor.New(nil)
+		if err != nil {
+			return nil, err
+		}
+		n.own = p
 	}
-	n.once.Do(func() { n.own, n.err = proactor.New(nil) })
-	return n.own, n.err
+	return n.own, nil
 }
 
 // Close closes the proactor that the Net made for itself, if it did: all calls on
 // its sockets end, but the sockets still want to be closed. A Proactor that was given
 // is left alone. After Close the Net makes no sockets.
 func (n *Net) Close() error {
-	n.once.Do(func() { n.err = errClosed })
-	if n.own == nil {
+	n.mu.Lock()
+	own := n.own
+	n.closed, n.own = true, nil
+	n.mu.Unlock()
+	if own == nil {
 		return nil
 	}
-	return n.own.Close()
+	return own.Close()
 }
 
 // errClosed is the error of calls on sockets whose proactor is closed.
