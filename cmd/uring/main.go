@@ -59,6 +59,7 @@ type call struct {
 	modes   string
 	random  uint64
 	seed    uint64
+	whole   bool
 	backend string
 
 	output // set when the flags are known

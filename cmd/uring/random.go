@@ -29,7 +29,7 @@ type randomReport struct {
 func (c *call) programs(ctx context.Context, a, b scenario.Backend) int {
 	rep := randomReport{Schema: 1, Arch: runtime.GOARCH, Seed: c.seed, Programs: c.random, Results: []random.Result{}}
 	done, told := uint64(0), time.Now()
-	rep.Count = random.Sweep(ctx, c.seed, c.random, runtime.GOMAXPROCS(0), a, b, func(r random.Result) {
+	rep.Count = random.Sweep(ctx, c.seed, c.random, runtime.GOMAXPROCS(0), c.whole, a, b, func(r random.Result) {
 		done++
 		if r.Outcome == scenario.Different || r.Outcome == scenario.Untried {
 			rep.Results = append(rep.Results, r)

@@ -36,9 +36,19 @@ var faults = []fault{
 		new: "memcpy(to, from, sizeof(*to));\n\t\tto->flags &= ~IOSQE_IO_LINK;\n",
 	},
 	{
+		name: "the second half of an entry is lost", file: shim, scenarios: []string{"wide_entries"}, mode: "sqe128",
+		old: "if (shift)\n\t\t\tmemcpy(to + 1, from + 1, sizeof(*to));",
+		new: "",
+	},
+	{
+		name: "entries are swapped at the wrap", file: shim, scenarios: []string{"wrap_around"}, mode: "plain",
+		old: "&h->stage[(size_t)((first + i) & mask) << shift];",
+		new: "&h->stage[(size_t)(((first + i) ^ (first + i > mask && staged > 1)) & mask) << shift];",
+	},
+	{
 		name: "the last entry is not moved into the queue", file: shim, scenarios: []string{"nop_order"}, mode: "plain",
-		old: "h->moved = move(h, staged);",
-		new: "h->moved = move(h, staged > 1 ? staged - 1 : staged);",
+		old: "i < staged; i++) {\n\t\tconst",
+		new: "i < staged - (staged > 1); i++) {\n\t\tconst",
 	},
 	{
 		name: "a short count is made whole", file: shim, scenarios: []string{"submit_wait_refused"}, mode: "plain",
@@ -50,6 +60,11 @@ var faults = []fault{
 		old: "ret = io_uring_submit_and_get_events(ring);",
 		new: "ret = io_uring_submit(ring);",
 	},
+	{
+		name: "a wait is for one completion fewer", file: shim, scenarios: []string{"wait_for_many"}, mode: "plain",
+		old: "ret = io_uring_submit_and_wait(ring, wait_nr);",
+		new: "ret = io_uring_submit_and_wait(ring, wait_nr - 1);",
+	},
 	// Waiting.
 	{
 		name: "a timeout is ignored", file: shim, scenarios: []string{"empty"}, mode: "plain",
@@ -57,7 +72,7 @@ var faults = []fault{
 		new: "if (1) {",
 	},
 	{
-		name: "a signal mask is not passed on", file: shim, scenarios: []string{"wait_masked"},
+		name: "a signal mask is not passed on", file: shim, scenarios: []string{"wait_unmasked"}, mode: "plain",
 		old: "ret = io_uring_wait_cqes(ring, &cqe, wait_nr, bound(a, how),\n\t\t\t\t\t mask);",
 		new: "ret = io_uring_wait_cqes(ring, &cqe, wait_nr, bound(a, how),\n\t\t\t\t\t NULL);",
 	},
@@ -143,7 +158,7 @@ var faults = []fault{
 		new: "_ = release.Store",
 	},
 	{
-		name: "an old copy is not discarded when the head has moved", file: goShim, scenarios: []string{"wait_masked", "iterator"},
+		name: "an old copy is not discarded when the head has moved", file: goShim, scenarios: []string{"head_moved"}, mode: "plain",
 		old: "have > 0 && head == r.copyHead {\n\t\tif n := min(uint32(len(dst)), tail-head); n <= have {\n\t\t\tcopy(dst, r.copy[r.next:r.next+n])\n\t\t\tr.next += n\n\t\t\tr.copyHead += n\n\t\t\trelease.Store(r.chead, r.copyHead)\n\t\t\treturn int(n)\n\t\t}\n\t}\n\tr.next, r.end = 0, 0\n",
 		new: "have > 0 {\n\t\tif n := min(uint32(len(dst)), tail-head); n <= have {\n\t\t\tcopy(dst, r.copy[r.next:r.next+n])\n\t\t\tr.next += n\n\t\t\tr.copyHead = head + n\n\t\t\trelease.Store(r.chead, r.copyHead)\n\t\t\treturn int(n)\n\t\t}\n\t}\n",
 	},
@@ -155,7 +170,17 @@ var faults = []fault{
 		new: "_ = w[known<<q.shift:]",
 	},
 	{
-		name: "the tail is published too early", file: sqFile, scenarios: []string{"nop_order"}, mode: "sqpoll",
+		name: "an entry of 128 bytes counts as two", file: sqFile, scenarios: []string{"wide_entries"}, mode: "sqe128",
+		old: "q.local += uint32(n) >> q.shift",
+		new: "q.local += uint32(n)",
+	},
+	{
+		name: "the window goes on behind the queue's end", file: sqFile, scenarios: []string{"wrap_around"}, mode: "plain",
+		old: "first := q.local & q.mask\n",
+		new: "first := q.local & q.mask &^ (q.local >> 3 & 1)\n",
+	},
+	{
+		name: "the tail is published too early", file: sqFile, scenarios: []string{"sq_full"}, mode: "sqpoll",
 		old: "q.tail.Store(q.local)",
 		new: "q.tail.Store(q.local + 1)",
 	},
@@ -166,8 +191,8 @@ var faults = []fault{
 	},
 	{
 		name: "a short count is made whole", file: ringFile, scenarios: []string{"bad_op"}, mode: "plain",
-		old: "return int(n), nil\n",
-		new: "return int(max(n, pending)), nil\n",
+		old: "r.pace.blocks = 0\n\t\t\t\treturn int(n), nil\n",
+		new: "r.pace.blocks = 0\n\t\t\t\treturn int(max(uint32(n), uint32(pending))), nil\n",
 	},
 	{
 		name: "a registered descriptor is not named as such", file: regFile, scenarios: []string{"nop_order"}, mode: "ringfd",
@@ -181,7 +206,7 @@ var faults = []fault{
 		new: "if w.Timeout < 0 {",
 	},
 	{
-		name: "a signal mask is not passed on", file: callFile, scenarios: []string{"wait_masked"},
+		name: "a signal mask is not passed on", file: callFile, scenarios: []string{"wait_unmasked"}, mode: "plain",
 		old: "if w.Sigmask != nil {",
 		new: "if false {",
 	},
@@ -218,17 +243,17 @@ var faults = []fault{
 	},
 	{
 		name: "an overflow is not flushed", file: ringFile, scenarios: []string{"overflow"}, mode: "plain",
-		old: "r.sq.has(sys.IORING_SQ_CQ_OVERFLOW|sys.IORING_SQ_TASKRUN)",
-		new: "r.sq.has(sys.IORING_SQ_TASKRUN)",
+		old: "return r.polls || r.sq.has(sys.IORING_SQ_CQ_OVERFLOW|sys.IORING_SQ_TASKRUN)",
+		new: "return r.polls || r.sq.has(sys.IORING_SQ_TASKRUN)",
 	},
 	{
 		name: "pending task work is not run", file: ringFile, scenarios: []string{"defer_peek"}, mode: "defer",
-		old: "r.sq.has(sys.IORING_SQ_CQ_OVERFLOW|sys.IORING_SQ_TASKRUN)",
-		new: "r.sq.has(sys.IORING_SQ_CQ_OVERFLOW)",
+		old: "return r.polls || r.sq.has(sys.IORING_SQ_CQ_OVERFLOW|sys.IORING_SQ_TASKRUN)",
+		new: "return r.polls || r.sq.has(sys.IORING_SQ_CQ_OVERFLOW)",
 	},
 	// Counters.
 	{
-		name: "the count of free entries is wrong", file: ringFile, scenarios: []string{"sq_full"}, mode: "plain",
+		name: "the count of free entries is wrong", file: ringFile, scenarios: []string{"bad_op"}, mode: "plain",
 		old: "int(r.sq.entries - ready)",
 		new: "int(r.sq.entries)",
 	},

@@ -2,7 +2,7 @@
 // a time, and sees whether "uring diff" finds them. It is what scripts/mutations
 // runs.
 //
-//	go run ./internal/mutate [PATTERN...]
+//	go run ./internal/mutate [-random N] [-o FILE] [PATTERN...]
 //
 // A fault is one changed place of the sources of a backend: of the C code of
 // package liburing, of its Go code, or of package purego. The tree itself is never
@@ -16,6 +16,10 @@
 // has not ended long after it should have. Before that the same program without a
 // fault has to be silent. A fault whose place in the source is gone, or is there
 // twice, is an error, and so is one with which the program does not build.
+//
+// With -random it also sees whether the first N random programs find the fault.
+// That is a measure of the random programs; it does not make a fault a caught one.
+// With -o it writes the table as a page.
 //
 // A PATTERN selects faults by file, as path.Match takes it: "purego/*". The exit
 // status is 1 if a fault was not caught, and 2 if something is wrong with the
@@ -38,6 +42,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -47,8 +52,11 @@ import (
 
 const (
 	// A scenario takes less than a second. One that misses a completion gives up
-	// by itself after 20 s.
-	oneLimit = 25 * time.Second
+	// by itself after 20 s, which need not be seen.
+	oneLimit = 10 * time.Second
+	// Random programs that differ do so after seconds; those that wait for a
+	// completion that does not come end after 10 s each.
+	randomLimit = 60 * time.Second
 	// All of them take some 15 s, and the first difference ends the wait.
 	allLimit = 3 * time.Minute
 )
@@ -56,22 +64,33 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
+	o := options{out: os.Stdout}
+	flag.IntVar(&o.random, "random", 0, "try the first `N` random programs too")
+	flag.StringVar(&o.page, "o", "", "write the table to this `FILE` too, as Markdown")
 	flag.Parse()
-	code, err := run(ctx, flag.Args(), os.Stdout)
+	code, err := run(ctx, o, flag.Args())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 	}
 	os.Exit(code)
 }
 
+type options struct {
+	out    io.Writer
+	random int
+	page   string
+}
+
 // row is a line of the table.
 type row struct {
 	fault  fault
 	caught string // "" if it was not
+	random string // the same for random programs
 	took   time.Duration
 }
 
-func run(ctx context.Context, patterns []string, out io.Writer) (int, error) {
+func run(ctx context.Context, o options, patterns []string) (int, error) {
+	out := o.out
 	var header [2]int
 	if v := liburing.HeaderVersion(); v == "" {
 		return 2, errors.New("there is one backend only in a build without cgo")
@@ -91,17 +110,19 @@ func run(ctx context.Context, patterns []string, out io.Writer) (int, error) {
 		return 2, err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{root: root, dir: dir}
+	b := &bench{root: root, dir: dir, random: o.random}
 	if err := b.healthy(ctx); err != nil {
 		return 2, err
 	}
 
 	caught, survivors, wrong := 0, 0, 0
 	leftOut := 0
+	var page strings.Builder
 	line := func(r row, what string) {
-		fmt.Fprintf(out, "%-58s  %-4s  %-44s  %5.1f\n", r.fault.name, side(r.fault.file), what, r.took.Seconds())
+		fmt.Fprintf(out, "%-58s  %-4s  %-44s  %-12s  %5.1f\n", r.fault.name, side(r.fault.file), what, r.random, r.took.Seconds())
+		fmt.Fprintf(&page, "| %s | `%s` | %s | %s |\n", r.fault.name, r.fault.file, what, r.random)
 	}
-	fmt.Fprintf(out, "%-58s  %-4s  %-44s  %5s\n", "fault", "side", "caught by", "s")
+	fmt.Fprintf(out, "%-58s  %-4s  %-44s  %-12s  %5s\n", "fault", "side", "caught by", "random", "s")
 	for _, f := range list {
 		if slices.Compare(header[:], f.header[:]) < 0 {
 			leftOut++
@@ -124,7 +145,13 @@ func run(ctx context.Context, patterns []string, out io.Writer) (int, error) {
 			line(r, r.caught)
 		}
 	}
-	fmt.Fprintf(out, "\n%d of %d faults caught, %d survived, %d left out, %d in error\n", caught, len(list), survivors, leftOut, wrong)
+	summary := fmt.Sprintf("%d of %d faults caught, %d survived, %d left out, %d in error", caught, len(list), survivors, leftOut, wrong)
+	fmt.Fprintf(out, "\n%s\n", summary)
+	if o.page != "" {
+		if err := os.WriteFile(o.page, []byte(fmt.Sprintf(pageText, liburing.Version(), kernel(), o.random, page.String(), summary)), 0o666); err != nil {
+			return 2, err
+		}
+	}
 	switch {
 	case wrong > 0:
 		return 2, errors.New("not every fault could be tried")
@@ -134,6 +161,29 @@ func run(ctx context.Context, patterns []string, out io.Writer) (int, error) {
 		return 2, errors.New("nothing was tried")
 	}
 	return 0, nil
+}
+
+const pageText = `# Planted faults
+
+` + "`scripts/mutations`" + ` plants faults in the sources of both backends, one at a time, and
+runs "uring diff" with each. A fault is caught if the two backends then differ in a
+scenario, or if the scenario crashes or does not end. "random" has the first of the
+random programs (` + "`uring diff -random`" + `) that differs; it is a measure only.
+
+This is liburing %s on Linux %s, with %d random programs a fault:
+
+| fault | in | caught by | random |
+|---|---|---|---|
+%s
+%s.
+`
+
+func kernel() string {
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return "of unknown release"
+	}
+	return strings.TrimSpace(string(release))
 }
 
 func selected(patterns []string) ([]fault, error) {
@@ -183,8 +233,9 @@ func (f *fault) apply(text string) (string, error) {
 
 // bench is where programs with faults are built and run.
 type bench struct {
-	root string // of the module
-	dir  string // temporary
+	root   string // of the module
+	dir    string // temporary
+	random int    // programs to try with each fault
 }
 
 // build builds cmd/uring, with a fault if there is one, and returns its path.
@@ -228,7 +279,10 @@ func (b *bench) healthy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := diff(ctx, program, allLimit, nil, "")
+	found, err := diff(ctx, program, allLimit)
+	if err == nil && found == "" && b.random > 0 {
+		found, err = b.programs(ctx, program)
+	}
 	if err == nil && found != "" {
 		err = fmt.Errorf("without a fault there is: %s", found)
 	}
@@ -244,24 +298,38 @@ func (b *bench) try(ctx context.Context, f fault) (r row, err error) {
 	if err != nil {
 		return r, err
 	}
-	for _, s := range f.scenarios {
-		if r.caught, err = diff(ctx, program, oneLimit, []string{s}, f.mode); r.caught != "" || err != nil {
+	if b.random > 0 {
+		if r.random, err = b.programs(ctx, program); err != nil {
 			return r, err
 		}
 	}
-	r.caught, err = diff(ctx, program, allLimit, nil, "")
+	for _, s := range f.scenarios {
+		if r.caught, err = diff(ctx, program, oneLimit, "-mode", f.mode, s); r.caught != "" || err != nil {
+			return r, err
+		}
+	}
+	r.caught, err = diff(ctx, program, allLimit)
 	if r.caught != "" {
 		r.caught += ", unexpectedly"
 	}
 	return r, err
 }
 
+// programs sees which random program finds the fault.
+func (b *bench) programs(ctx context.Context, program string) (string, error) {
+	found, err := diff(ctx, program, randomLimit, "-whole", "-random", strconv.Itoa(b.random))
+	if strings.Contains(found, "no end") {
+		found = "no end" // of all of them, in the time that there is: nothing is known
+	}
+	return found, err
+}
+
 // diff runs "uring diff" and says what came of it: the first scenario that differs,
 // a crash, a hang, or "" for no difference.
-func diff(ctx context.Context, program string, limit time.Duration, scenarios []string, mode string) (string, error) {
+func diff(ctx context.Context, program string, limit time.Duration, args ...string) (string, error) {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	cmd := exec.CommandContext(limited, program, slices.Concat([]string{"diff", "-q", "-mode", mode}, scenarios)...)
+	cmd := exec.CommandContext(limited, program, slices.Concat([]string{"diff", "-q"}, args)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
@@ -273,16 +341,19 @@ func diff(ctx context.Context, program string, limit time.Duration, scenarios []
 	}
 	found := ""
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
-		// different  SCENARIO  MODE  TEXT
+		// different  SCENARIO  MODE  TEXT, or seed SEED instead of the scenario
 		if words := strings.Fields(lines.Text()); found == "" && len(words) > 2 && words[0] == "different" {
 			found = words[1] + " (" + words[2] + ")"
+			if words[1] == "seed" {
+				found = "seed " + words[2]
+			}
 			cancel() // enough is known
 		}
 	}
 	err = cmd.Wait()
-	where := strings.Join(scenarios, " ")
-	if where == "" {
-		where = "all"
+	where := "all"
+	if len(args) > 0 {
+		where = args[len(args)-1]
 	}
 	var exit *exec.ExitError
 	switch {

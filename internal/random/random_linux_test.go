@@ -163,7 +163,7 @@ func TestFaultsAreFoundAndShrunk(t *testing.T) {
 func TestSweep(t *testing.T) {
 	seen := map[uint64]int{}
 	a, b := backends()
-	count := Sweep(t.Context(), 100, 40, 2, a, b, func(r Result) {
+	count := Sweep(t.Context(), 100, 40, 2, false, a, b, func(r Result) {
 		seen[r.Seed]++
 		if r.Outcome == scenario.Different || r.Outcome == scenario.Untried {
 			t.Errorf("seed %d: %s %s\n%s\n%s", r.Seed, r.Outcome, r.Reason, r.Diff, r.Source)
@@ -176,7 +176,7 @@ func TestSweep(t *testing.T) {
 		t.Skip("the kernel or a backend has none of the modes")
 	}
 	var found []Result
-	count = Sweep(t.Context(), 1, 1000, 2, scenario.Purego(), faulty(func(got []sys.CQE) int {
+	count = Sweep(t.Context(), 1, 1000, 2, false, scenario.Purego(), faulty(func(got []sys.CQE) int {
 		for i := range got {
 			got[i].UserData ^= 1 << 50
 		}

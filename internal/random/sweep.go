@@ -33,8 +33,8 @@ const enough = 10
 // Sweep compares the programs of n seeds from first on, several at a time. It
 // calls each with every result, never twice at once and in no certain order. It
 // ends early with ctx, and with 10 differences; it returns how many programs had
-// which outcome.
-func Sweep(ctx context.Context, first, n uint64, workers int, a, b scenario.Backend, each func(Result)) map[scenario.Outcome]int {
+// which outcome. With whole, the programs that differ are not shrunk.
+func Sweep(ctx context.Context, first, n uint64, workers int, whole bool, a, b scenario.Backend, each func(Result)) map[scenario.Outcome]int {
 	count := map[scenario.Outcome]int{}
 	var (
 		next atomic.Uint64
@@ -49,7 +49,7 @@ func Sweep(ctx context.Context, first, n uint64, workers int, a, b scenario.Back
 				if i >= n {
 					return
 				}
-				r := result(ctx, first+i, a, b)
+				r := result(ctx, first+i, whole, a, b)
 				if ctx.Err() != nil && r.Outcome != scenario.Different {
 					return // it was cut short
 				}
@@ -66,7 +66,7 @@ func Sweep(ctx context.Context, first, n uint64, workers int, a, b scenario.Back
 }
 
 // result compares the program of a seed.
-func result(ctx context.Context, seed uint64, a, b scenario.Backend) Result {
+func result(ctx context.Context, seed uint64, whole bool, a, b scenario.Backend) Result {
 	p := Generate(seed)
 	r := Result{Seed: seed, Mode: p.Mode}
 	diff, err := Compare(ctx, p, a, b)
@@ -77,6 +77,8 @@ func result(ctx context.Context, seed uint64, a, b scenario.Backend) Result {
 		r.Outcome, r.Reason, r.Source = scenario.Untried, err.Error(), p.Source("untried")
 	case diff == "":
 		r.Outcome = scenario.Equal
+	case whole:
+		r.Outcome, r.Diff, r.Source = scenario.Different, diff, p.Source("found")
 	default:
 		r.Outcome, r.Diff = scenario.Different, diff
 		const more = 3

@@ -366,6 +366,19 @@ func queueScenarios() []Scenario {
 			}
 		},
 	}, {
+		Name: "wait_for_many",
+		Doc:  "A wait lasts until as many completions are there as it asks for.",
+		Run: func(r *Run) {
+			g := r.Open(8)
+			for n := 1; n <= 3; n++ {
+				for i := range n {
+					g.SQE(uint64(10*n+i)).PrepTimeout(r.Time(time.Duration(1+i)*soon), 0, 0)
+				}
+				g.SubmitWait(uring.Wait{N: uint32(n)})
+				g.Peek(n)
+			}
+		},
+	}, {
 		Name:  "wait_arguments",
 		Doc:   "Waits that make no sense are refused, and cost no entry.",
 		Needs: []Need{needFeature(sys.IORING_FEAT_EXT_ARG), needFeature(sys.IORING_FEAT_MIN_TIMEOUT)},
