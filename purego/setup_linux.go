@@ -238,13 +238,7 @@ const ringHeader = 64
 // do.
 func (m *mappings) lend(entries uint32, p *sys.Params, mem []byte) error {
 	sqEntries, cqEntries := sys.RingEntries(entries, p)
-	page := os.Getpagesize()
-	pages := func(n int) int { return (n + page - 1) &^ (page - 1) }
-	sqes := pages(int(sqEntries * sqeSize(p.Flags)))
-	ring := ringHeader + int(cqEntries*cqeSize(p.Flags))
-	if p.Flags&sys.IORING_SETUP_NO_SQARRAY == 0 {
-		ring += int(sqEntries * 4)
-	}
+	sqes, ring := ringSize(sqEntries, cqEntries, p.Flags)
 	m.used = pages(sqes + ring)
 	if mem != nil {
 		if m.used > len(mem) {
@@ -267,6 +261,37 @@ func (m *mappings) lend(entries uint32, p *sys.Params, mem []byte) error {
 	m.cq = m.sq
 	p.SQOff.UserAddr, p.CQOff.UserAddr = address(m.sqes), address(m.sq)
 	return nil
+}
+
+// ringSize returns the bytes of a ring's entries, in whole pages, and of the rest.
+func ringSize(sqEntries, cqEntries uint32, flags sys.SetupFlags) (sqes, ring int) {
+	sqes = pages(int(sqEntries * sqeSize(flags)))
+	ring = ringHeader + int(cqEntries*cqeSize(flags))
+	if flags&sys.IORING_SETUP_NO_SQARRAY == 0 {
+		ring += int(sqEntries * 4)
+	}
+	return sqes, ring
+}
+
+func pages(n int) int {
+	page := os.Getpagesize()
+	return (n + page - 1) &^ (page - 1)
+}
+
+// MemorySize returns how many bytes a ring of these parameters takes, in whole
+// pages; p may be nil. NewMem wants so much.
+//
+// liburing: io_uring_memory_size_params
+func MemorySize(entries uint32, p *sys.Params) (int, error) {
+	if p == nil {
+		p = new(sys.Params)
+	}
+	if err := sys.CheckSetup(entries, p); err != nil {
+		return 0, err
+	}
+	sqEntries, cqEntries := sys.RingEntries(entries, p)
+	sqes, ring := ringSize(sqEntries, cqEntries, p.Flags)
+	return sqes + pages(ring), nil
 }
 
 const hugePage = 2 << 20
