@@ -328,15 +328,16 @@ func uringgo_submit_and_wait_reg(ring, cqe unsafe.Pointer, wait C.uint, index C.
 	return v.get(cqe, v.flush(), true)
 }
 
-// duration is a struct __kernel_timespec. One of zero ends a wait at once, which
-// for sys.Wait is its shortest, and zero is none.
+// duration is a struct __kernel_timespec. One of zero or less ends a wait at once,
+// as the shortest does, for to sys.Wait zero is none.
 func duration(ts unsafe.Pointer) time.Duration {
 	t := (*unix.KernelTimespec)(ts)
+	const most = math.MaxInt64 / 4 / int64(time.Second)
 	switch {
-	case t.Sec < 0 || t.Nsec < 0:
-		return -1
-	case t.Sec > math.MaxInt64/int64(time.Second)-1 || t.Nsec > math.MaxInt64/2:
+	case t.Sec > most || t.Nsec > math.MaxInt64/2:
 		return math.MaxInt64 // 292 years
+	case t.Sec < -most || t.Nsec < math.MinInt64/2:
+		return 1
 	}
 	return max(1, time.Duration(t.Sec)*time.Second+time.Duration(t.Nsec))
 }

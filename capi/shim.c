@@ -10,55 +10,13 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/types.h>
 
 #include "_cgo_export.h"
-
-// ---- signals ----
-
-// A Go runtime installs handlers when it starts: for faults, SIGPIPE and SIGURG.
-// A C program did not ask for them. SIGPIPE would no longer end it, a debugger's
-// or a crash handler's SIGSEGV would take a detour, and SIGURG, with which the
-// runtime interrupts its threads, would end waits in the kernel with EINTR. So
-// what was there before the runtime is put back once it runs. The runtime does
-// without: a fault in our Go code ends the process either way, and a SIGURG that
-// is ignored interrupts nobody.
-
-enum { signals = 64 };
-static struct sigaction before[signals + 1];
-
-// Runs before the runtime's constructor, which has no priority.
-__attribute__((constructor(101))) static void note_signals(void)
-{
-	for (int sig = 1; sig <= signals; sig++)
-		sigaction(sig, NULL, &before[sig]);
-}
-
-// A handler is Go's if it is the one that SIGURG and SIGFPE have both, installed
-// the way Go does it: with every signal blocked. A program's own, installed
-// since, stays.
-static void restore_signals(void)
-{
-	struct sigaction now, fault;
-	const int flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
-
-	if (sigaction(SIGURG, NULL, &now) || sigaction(SIGFPE, NULL, &fault))
-		return;
-	void (*handler)(int, siginfo_t *, void *) = now.sa_sigaction;
-	if ((now.sa_flags & flags) != flags || !sigismember(&now.sa_mask, SIGUSR1) || !sigismember(&now.sa_mask, SIGTERM))
-		return;
-	if (handler == before[SIGURG].sa_sigaction || handler != fault.sa_sigaction)
-		return;
-	for (int sig = 1; sig <= signals; sig++) {
-		if (sigaction(sig, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) && now.sa_sigaction == handler)
-			sigaction(sig, &before[sig], NULL);
-	}
-}
+#include "signals.h"
 
 // ---- a thread's first call ----
 
@@ -69,7 +27,7 @@ static __attribute__((noinline)) void first(void)
 {
 	known = true;
 	uringgo_prepare(); // waits until the runtime runs
-	pthread_once(&started, restore_signals);
+	pthread_once(&started, uringgo_restore_signals);
 }
 
 static inline void enter(void)

@@ -1,0 +1,6 @@
+// What signals.c and after.c have for each other and for shim.c.
+#include <signal.h>
+
+void uringgo_restore_signals(void);
+extern sigset_t uringgo_mask; // the loading thread's, before the runtime starts
+extern const char uringgo_unblock; // keeps after.c in a program linked statically
