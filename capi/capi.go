@@ -10,6 +10,8 @@ package main
 /*
 #include <stdint.h>
 #include <stdlib.h>
+
+void uringgo_after(void);
 */
 import "C"
 
@@ -101,6 +103,7 @@ func code(err error) C.int {
 func uringgo_prepare() {
 	deepen(0)
 	once.Do(func() {
+		C.uringgo_after() // after.c says why
 		// No garbage arises on the way of a request, and what arises elsewhere is
 		// little. A collection needs threads, which a forked child does not have, and
 		// would shrink the stacks; so it comes only if memory really grows.

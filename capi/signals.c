@@ -45,7 +45,6 @@ void uringgo_restore_signals(void)
 	struct sigaction now, fault;
 	const int flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
 
-	(void)*(volatile const char *)&uringgo_unblock;
 	if (sigaction(SIGURG, NULL, &now) || sigaction(SIGFPE, NULL, &fault))
 		return;
 	void (*handler)(int, siginfo_t *, void *) = now.sa_sigaction;

@@ -3,4 +3,3 @@
 
 void uringgo_restore_signals(void);
 extern sigset_t uringgo_mask; // the loading thread's, before the runtime starts
-extern const char uringgo_unblock; // keeps after.c in a program linked statically

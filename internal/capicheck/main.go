@@ -31,6 +31,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -39,6 +40,7 @@ var (
 	ours    = flag.String("ours", "", "directory of our liburing.so.2")
 	theirs  = flag.String("theirs", "", "directory of C's liburing.so.2; the system's if empty")
 	limit   = flag.Duration("timeout", time.Minute, "how long a program may run")
+	jobs    = flag.Int("j", 1, "how many programs run at a time")
 	repeat  = flag.Int("retries", 1, "how often a program that differs is run again on both")
 	noChild = flag.Bool("nochild", false, "do not look for rings in forked children")
 	dir     = flag.String("in", "", "directory to run in; the program's own if empty")
@@ -73,8 +75,8 @@ type result struct {
 type row struct {
 	name     string
 	c, ours  result
-	child    string // "yes", "no", "" if not looked at
 	sameText bool
+	child    string // "yes", "no", "" if not looked at
 }
 
 // agrees reports whether our library did what C's did, as far as pass and fail
@@ -86,26 +88,25 @@ func run(target string, args []string) (bad int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	var rows []row
-	for _, p := range programs {
-		r := row{name: filepath.Base(p)}
-		for range *repeat + 1 {
-			r.c = execute(p, args, *theirs, filepath.Dir(p))
-			r.ours = execute(p, args, *ours, filepath.Dir(p))
-			if r.agrees() {
-				break
+	rows := make([]row, len(programs))
+	var group sync.WaitGroup
+	var printing sync.Mutex
+	free := make(chan struct{}, max(1, *jobs))
+	for i, p := range programs {
+		free <- struct{}{}
+		group.Go(func() {
+			defer func() { <-free }()
+			rows[i] = compare(p, args)
+			printing.Lock()
+			defer printing.Unlock()
+			r := &rows[i]
+			fmt.Println(line(r))
+			if *verbose && (!r.agrees() || !r.sameText) {
+				fmt.Printf("-- C's:\n%s-- ours:\n%s", r.c.output, r.ours.output)
 			}
-		}
-		r.sameText = neutral(r.c.output) == neutral(r.ours.output)
-		if !*noChild {
-			r.child = usesRingInChild(p, args)
-		}
-		fmt.Println(line(&r))
-		if *verbose && (!r.agrees() || !r.sameText) {
-			fmt.Printf("-- C's:\n%s-- ours:\n%s", r.c.output, r.ours.output)
-		}
-		rows = append(rows, r)
+		})
 	}
+	group.Wait()
 	summary(os.Stdout, rows)
 	if *tsv != "" {
 		if err := os.WriteFile(*tsv, table(rows), 0o666); err != nil {
@@ -118,6 +119,24 @@ func run(target string, args []string) (bad int, err error) {
 		}
 	}
 	return bad, nil
+}
+
+// compare runs a program on both libraries. One that differs gets another chance
+// on both: some programs fail now and then, on either.
+func compare(program string, args []string) row {
+	r := row{name: filepath.Base(program)}
+	for range *repeat + 1 {
+		r.c = execute(program, args, *theirs, filepath.Dir(program))
+		r.ours = execute(program, args, *ours, filepath.Dir(program))
+		if r.agrees() {
+			break
+		}
+	}
+	r.sameText = neutral(r.c.output) == neutral(r.ours.output)
+	if !*noChild {
+		r.child = usesRingInChild(program, args)
+	}
+	return r
 }
 
 // find returns the programs that are meant: one, or all in a directory that want
