@@ -231,7 +231,7 @@ func (v *view) take() *sys.SQE {
 }
 
 // flush makes what the program took visible, and returns what is left to submit.
-func (v *view) flush() uint32 { return v.Flush(v.c) }
+func (v *view) flush() uint32 { return v.FlushTo(v.c) }
 
 func (v *view) sqpoll() bool { return v.c.Flags&uint32(sys.IORING_SETUP_SQPOLL) != 0 }
 

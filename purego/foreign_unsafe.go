@@ -113,13 +113,13 @@ func (r *Ring) LoadOwner(c *cring.Ring) {
 	}
 }
 
-// Flush makes everything that the program took visible to the kernel, notes that
+// FlushTo makes everything that the program took visible to the kernel, notes that
 // in c, and returns how many entries the kernel has not taken. It is the step
 // that Submit begins with; it comes before, because Submit may wait, and c may be
 // in use by another thread then.
 //
 // With IORING_SETUP_SQ_REWIND only c is told; Submit does the rest.
-func (r *Ring) Flush(c *cring.Ring) uint32 {
+func (r *Ring) FlushTo(c *cring.Ring) uint32 {
 	if r.sq.rewind {
 		c.SQ.Tail = 0
 		return r.sq.local
@@ -291,8 +291,8 @@ func (r *Ring) StoreFd(c *cring.Ring) {
 	}
 }
 
-// MapFd maps a ring that somebody set up, from its descriptor and what the
-// kernel answered. The descriptor stays the caller's if that fails.
+// MapFd is Map as io_uring_queue_mmap is: the ring gets the descriptor itself, which
+// stays the caller's if that fails.
 func MapFd(fd int, p *sys.Params) (*Ring, error) {
 	r := &Ring{fd: fd, enterFd: fd, params: *p}
 	err := r.maps.mmap(fd, p)
@@ -305,21 +305,15 @@ func MapFd(fd int, p *sys.Params) (*Ring, error) {
 	return r, nil
 }
 
-// KeepFromChildren keeps the ring's memory out of children that the process
-// forks: a child that touches it gets SIGSEGV. It needs LoadOwner. Of memory
-// that the program lent to the ring, it is the entries.
+// KeepFromChildren is DontFork after LoadOwner. Of memory that the program lent to
+// the ring, whose size it does not know, it covers the entries.
 func (r *Ring) KeepFromChildren() error {
-	maps := r.maps.owned
-	if len(maps) == 0 {
-		slots := uintptr(unsafe.Pointer(unsafe.SliceData(r.sq.slots)))
-		maps = [][]byte{bytesAt(&slots, uintptr(len(r.sq.slots))*unsafe.Sizeof(sys.SQE{}))}
+	if len(r.maps.owned) > 0 {
+		return r.DontFork()
 	}
-	for _, mem := range maps {
-		if err := unix.Madvise(mem, unix.MADV_DONTFORK); err != nil {
-			return os.NewSyscallError("madvise", err)
-		}
-	}
-	return nil
+	slots := addressOf(unsafe.SliceData(r.sq.slots))
+	mem := bytesAt(&slots, uintptr(len(r.sq.slots))*unsafe.Sizeof(sys.SQE{}))
+	return os.NewSyscallError("madvise", unix.Madvise(mem, unix.MADV_DONTFORK))
 }
 
 // System calls as they are, for io_uring_setup, io_uring_enter2 and
