@@ -39,7 +39,7 @@ without liburing.`,
 		c.set.BoolVar(&c.quiet, "q", false, "leave out scenarios that are equal or skipped, and progress")
 		c.set.Uint64Var(&c.random, "random", 0, "run this many random programs, `N`, instead of scenarios")
 		c.set.Uint64Var(&c.seed, "seed", 1, "the first random program's number, `S`")
-		c.set.BoolVar(&c.whole, "whole", false, "print random programs as they are, instead of the shortest with the same difference")
+		c.set.BoolVar(&c.whole, "whole", false, "print random programs whole, not the shortest that differ")
 	},
 	run: runDiff,
 }
