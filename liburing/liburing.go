@@ -7,9 +7,9 @@
 //
 // A call into C costs as much as half a NOP, so no call moves a single entry. Go
 // fills a staging area that mirrors the submission queue; Submit makes one call,
-// in which C moves the staged entries into the queue, submits, waits, and copies
-// the completions at hand into memory that Go reads. Copying consumes nothing:
-// Peek does, with one store, when it is asked.
+// in which C moves the staged entries into the queue, submits, waits, and notes
+// where the library finds the completions at hand, for Go to read. That consumes
+// nothing: Peek does, with one store, when it is asked.
 //
 // It compiles with liburing 2.3 and newer. What the installed header lacks
 // answers errors.ErrUnsupported and names the version that has it. A library
@@ -27,7 +27,7 @@ package liburing
 #cgo uringstatic LDFLAGS: -l:liburing.a
 #cgo noescape uring_peek
 
-#include "shim.h"
+#include "submit.h"
 */
 import "C"
 
@@ -64,16 +64,16 @@ type Ring struct {
 	passed uint32 // entries that Flush moved since the last Submit
 	zeroed uint32 // entries from local up to here hold zeros
 	dirty  uint32 // with rewind: the first entries, used by the last submission
-	copies C.uint // URING_COPY, or 0 where completions are not all 16 bytes
+	look   C.uint // URING_LOOK, or 0 where completions are not all 16 bytes
 	yield  yield.Gate
 
 	// The completion side.
 	chead, ctail *atomic.Uint32
 	kflags       *atomic.Uint32
 	polls        bool
-	copy         *[C.URING_COPIES]sys.CQE // what the last submission brought along:
-	next, end    uint32                   // copy[next:end] is not consumed, and
-	copyHead     uint32                   // copy[next] is at this index of the queue
+	found        *[C.URING_FOUND]*sys.CQE // what the last submission found ready:
+	next, end    uint32                   // found[next:end] is not consumed, and
+	foundHead    uint32                   // found[next] is at this index of the queue
 
 	params  sys.Params
 	shared  bool // C may use the ring too
@@ -213,11 +213,11 @@ func (r *Ring) attach() {
 	r.rewind = p.Flags&sys.IORING_SETUP_SQ_REWIND != 0
 	r.sqpoll = p.Flags&sys.IORING_SETUP_SQPOLL != 0
 	r.polls = p.Flags&(sys.IORING_SETUP_IOPOLL|sys.IORING_SETUP_SQPOLL) == sys.IORING_SETUP_IOPOLL
-	r.copies = 0
+	r.look = 0
 	if !wide {
-		r.copies = C.URING_COPY
+		r.look = C.URING_LOOK
 	}
-	r.copy = (*[C.URING_COPIES]sys.CQE)(unsafe.Pointer(&r.h.copy))
+	r.found = (*[C.URING_FOUND]*sys.CQE)(unsafe.Pointer(&r.h.cqes))
 	r.next, r.end = 0, 0
 	r.local = uint32(ring.sq.sqe_tail)
 	r.zeroed = r.local + p.SQEntries
@@ -264,29 +264,38 @@ func (r *Ring) Submit(w sys.Wait) (int, error) {
 	if r.h == nil {
 		return 0, os.ErrClosed
 	}
-	w.N = min(w.N, r.params.CQEntries) // the kernel takes it for a signed number
-	var how C.uint
+	// A Wait that is copied costs 7 ns; so its fields are looked at one by one.
+	want, how := min(w.N, r.params.CQEntries), C.uint(0) // the kernel takes it for a signed number
 	switch {
-	case !w.Plain() || w.Flags&^sys.IORING_ENTER_GETEVENTS != 0:
+	case w.Timeout|w.MinTimeout != 0 || w.Sigmask != nil || w.Flags&^sys.IORING_ENTER_GETEVENTS != 0:
 		var err error
-		if how, err = r.argue(&w, &r.h.submit_arg); err != nil {
+		if how, err = r.argue(w, &r.h.submit_arg); err != nil {
 			return 0, err
 		}
-		how |= r.copies
+		how |= r.look
 	case w.Flags != 0:
-		how = C.URING_GETEVENTS | r.copies
-	case w.N != 0:
-		how = r.copies
+		how = C.URING_GETEVENTS | r.look
+	case want != 0:
+		how = r.look
 	}
 	r.yield.Tick()
-	ret := C.uring_submit(r.handle, C.uint(r.local-r.staged), C.uint(r.staged), C.uint(w.N), how)
+	C.uring_submit(r.handle, C.uint(r.local-r.staged), C.uint(r.staged), C.uint(want), how)
+	ret, fresh := r.h.ret, uint32(r.h.moved)
+	r.staged -= fresh
+	if how&C.URING_LOOK != 0 {
+		r.foundHead, r.next, r.end = r.chead.Load(), 0, uint32(r.h.found)
+	}
+	if ret >= 0 && !r.sqpoll && !r.rewind {
+		r.passed = 0
+		return int(ret), nil
+	}
+	return r.came(ret, fresh)
+}
+
+// came is what Submit returns where that is not plainly what the library did.
+func (r *Ring) came(ret C.int, fresh uint32) (int, error) {
 	if ret == C.URING_WRONG_THREAD {
 		return 0, wrongThread("io_uring_submit")
-	}
-	fresh := uint32(r.h.moved)
-	r.staged -= fresh
-	if how&r.copies != 0 {
-		r.copyHead, r.next, r.end = uint32(r.h.copy_head), 0, uint32(r.h.copied)
 	}
 	if r.rewind && r.staged == 0 {
 		r.local, r.zeroed, r.dirty = 0, 0, min(r.local, r.mask+1)
@@ -318,7 +327,7 @@ func (r *Ring) Wait(w sys.Wait) error {
 	var how C.uint
 	if !w.Plain() || w.Flags != 0 {
 		var err error
-		if how, err = r.argue(&w, &r.h.wait_arg); err != nil {
+		if how, err = r.argue(w, &r.h.wait_arg); err != nil {
 			return err
 		}
 	}
@@ -335,7 +344,7 @@ func (r *Ring) Wait(w sys.Wait) error {
 }
 
 // argue checks a wait and lays out what C needs to know of it.
-func (r *Ring) argue(w *sys.Wait, a *C.struct_uring_arg) (how C.uint, err error) {
+func (r *Ring) argue(w sys.Wait, a *C.struct_uring_arg) (how C.uint, err error) {
 	if err := w.Check(r.params.Features); err != nil {
 		return 0, err
 	}
@@ -392,12 +401,12 @@ func (r *Ring) Peek(dst []sys.CQE) int {
 		return 0
 	}
 	tail, head := r.ctail.Load(), r.chead.Load()
-	if have := r.end - r.next; have > 0 && head == r.copyHead {
+	if have := r.end - r.next; have > 0 && head == r.foundHead {
 		if n := min(uint32(len(dst)), tail-head); n <= have {
-			copy(dst, r.copy[r.next:r.next+n])
+			take(dst[:n], r.found[r.next:r.end])
 			r.next += n
-			r.copyHead += n
-			release.Store(r.chead, r.copyHead)
+			r.foundHead += n
+			release.Store(r.chead, r.foundHead)
 			return int(n)
 		}
 	}
@@ -406,6 +415,26 @@ func (r *Ring) Peek(dst []sys.CQE) int {
 		return 0
 	}
 	return int(C.uring_peek(r.handle, (*C.struct_io_uring_cqe)(unsafe.Pointer(unsafe.SliceData(dst))), C.uint(min(len(dst), maxBatch)), false))
+}
+
+// take copies the completions that the library pointed at.
+func take(dst []sys.CQE, from []*sys.CQE) {
+	n := len(dst)
+	if n == 1 {
+		// Field by field, since the kernel wrote it so a moment ago: a load wider
+		// than the stores before it has to wait for them.
+		from, to := from[0], &dst[0]
+		to.UserData, to.Res, to.Flags = from.UserData, from.Res, from.Flags
+		return
+	}
+	last := uintptr(unsafe.Pointer(from[n-1]))
+	if last == uintptr(unsafe.Pointer(from[0]))+uintptr(n-1)*unsafe.Sizeof(dst[0]) {
+		copy(dst, unsafe.Slice(from[0], n))
+		return
+	}
+	for i := range dst { // around the end of the queue
+		dst[i] = *from[i]
+	}
 }
 
 // Peek32 is Peek with the second half of 32-byte completions.

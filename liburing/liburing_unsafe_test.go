@@ -2,8 +2,8 @@
 
 package liburing
 
-// What the root's tests cannot see from outside: the copy that a submission brings
-// along, the staging area, and the versions.
+// What the root's tests cannot see from outside: the completions that a submission
+// finds, the staging area, and the versions.
 
 import (
 	"errors"
@@ -42,9 +42,9 @@ func handOver(t *testing.T, r *Ring, first uint64, n int) {
 	}
 }
 
-// A waiting Submit copies completions out and consumes none; Peek gives the copy
-// as long as it is what lies in the queue.
-func TestCopyIsUsedAndDiscarded(t *testing.T) {
+// A waiting Submit notes where completions are and consumes none; Peek goes by that
+// as long as the queue's head is where it was.
+func TestFoundIsUsedAndDiscarded(t *testing.T) {
 	r := open1(t, 256, nil)
 	dst := make([]sys.CQE, 512)
 	check := func(n int, first uint64) {
@@ -55,40 +55,40 @@ func TestCopyIsUsedAndDiscarded(t *testing.T) {
 			}
 		}
 	}
-	copied := func() int { return int(r.end - r.next) }
+	found := func() int { return int(r.end - r.next) }
 
 	handOver(t, r, 0, 5)
 	if n, err := r.Submit(sys.Wait{N: 5}); n != 5 || err != nil {
 		t.Fatalf("Submit = %d, %v", n, err)
 	}
-	if copied() != 5 || r.Ready() != 5 || r.chead.Load() != 0 {
-		t.Fatalf("after a waiting Submit %d copied, %d ready, head %d", copied(), r.Ready(), r.chead.Load())
+	if found() != 5 || r.Ready() != 5 || r.chead.Load() != 0 {
+		t.Fatalf("after a waiting Submit %d found, %d ready, head %d", found(), r.Ready(), r.chead.Load())
 	}
-	if n := r.Peek(dst[:2]); n != 2 || copied() != 3 || r.Ready() != 3 {
-		t.Fatalf("Peek = %d, %d copied, %d ready", n, copied(), r.Ready())
+	if n := r.Peek(dst[:2]); n != 2 || found() != 3 || r.Ready() != 3 {
+		t.Fatalf("Peek = %d, %d found, %d ready", n, found(), r.Ready())
 	}
 	check(2, 0)
 
-	// The copy is a copy: what lies in the queue is not looked at again.
+	// What came since is not among those found.
 	handOver(t, r, 5, 3)
 	if n, err := r.Submit(sys.Wait{}); n != 3 || err != nil {
 		t.Fatalf("Submit = %d, %v", n, err)
 	}
-	if copied() != 3 || r.Ready() != 6 {
-		t.Fatalf("after a Submit that does not look: %d copied, %d ready", copied(), r.Ready())
+	if found() != 3 || r.Ready() != 6 {
+		t.Fatalf("after a Submit that does not look: %d found, %d ready", found(), r.Ready())
 	}
-	if n := r.Peek(dst); n != 6 { // more are ready than were copied
+	if n := r.Peek(dst); n != 6 { // more are ready than were found
 		t.Fatalf("Peek = %d, want 6", n)
 	}
 	check(6, 2)
-	if copied() != 0 || r.Ready() != 0 {
-		t.Fatalf("after Peek %d copied, %d ready", copied(), r.Ready())
+	if found() != 0 || r.Ready() != 0 {
+		t.Fatalf("after Peek %d found, %d ready", found(), r.Ready())
 	}
 
 	// Somebody else consumed.
 	handOver(t, r, 8, 4)
-	if n, err := r.Submit(sys.Wait{Flags: sys.IORING_ENTER_GETEVENTS}); n != 4 || err != nil || copied() != 4 {
-		t.Fatalf("Submit = %d, %v, %d copied", n, err, copied())
+	if n, err := r.Submit(sys.Wait{Flags: sys.IORING_ENTER_GETEVENTS}); n != 4 || err != nil || found() != 4 {
+		t.Fatalf("Submit = %d, %v, %d found", n, err, found())
 	}
 	r.chead.Add(1)
 	if n := r.Peek(dst); n != 3 {
@@ -96,13 +96,13 @@ func TestCopyIsUsedAndDiscarded(t *testing.T) {
 	}
 	check(3, 9)
 
-	// More completions than the copy holds.
+	// More completions than are noted.
 	handOver(t, r, 12, 200)
 	if n, err := r.Submit(sys.Wait{N: 200}); n != 200 || err != nil {
 		t.Fatalf("Submit = %d, %v", n, err)
 	}
-	if copied() != len(r.copy) {
-		t.Fatalf("%d copied, want %d", copied(), len(r.copy))
+	if found() != len(r.found) {
+		t.Fatalf("%d found, want %d", found(), len(r.found))
 	}
 	if n := r.Peek(dst[:100]); n != 100 {
 		t.Fatalf("Peek = %d", n)
@@ -115,12 +115,12 @@ func TestCopyIsUsedAndDiscarded(t *testing.T) {
 
 	// Peek32 does not use it, and Peek afterwards does not repeat it.
 	handOver(t, r, 212, 4)
-	if n, err := r.Submit(sys.Wait{N: 4}); n != 4 || err != nil || copied() != 4 {
-		t.Fatalf("Submit = %d, %v, %d copied", n, err, copied())
+	if n, err := r.Submit(sys.Wait{N: 4}); n != 4 || err != nil || found() != 4 {
+		t.Fatalf("Submit = %d, %v, %d found", n, err, found())
 	}
 	var wide [2]sys.CQE32
-	if n := r.Peek32(wide[:]); n != 2 || wide[1].UserData != 213 || copied() != 0 {
-		t.Fatalf("Peek32 = %d, %+v, %d copied", n, wide, copied())
+	if n := r.Peek32(wide[:]); n != 2 || wide[1].UserData != 213 || found() != 0 {
+		t.Fatalf("Peek32 = %d, %+v, %d found", n, wide, found())
 	}
 	if n := r.Peek(dst); n != 2 {
 		t.Fatalf("Peek = %d", n)
@@ -128,14 +128,14 @@ func TestCopyIsUsedAndDiscarded(t *testing.T) {
 	check(2, 214)
 }
 
-// Nothing is copied out where completions are not all of one size.
-func TestWideRingsDoNotCopy(t *testing.T) {
+// Nothing is noted where completions are not all of one size.
+func TestWideRingsDoNotLook(t *testing.T) {
 	for _, f := range []sys.SetupFlags{sys.IORING_SETUP_CQE32, sys.IORING_SETUP_CQE_MIXED} {
 		t.Run(fmt.Sprint(f), func(t *testing.T) {
 			r := open1(t, 8, &sys.Params{Flags: f})
 			handOver(t, r, 1, 4)
 			if n, err := r.Submit(sys.Wait{N: 4}); n != 4 || err != nil || r.end != r.next {
-				t.Errorf("Submit = %d, %v, %d copied", n, err, r.end-r.next)
+				t.Errorf("Submit = %d, %v, %d found", n, err, r.end-r.next)
 			}
 		})
 	}

@@ -378,7 +378,6 @@ int uring_resize(struct uring_ring *h, struct io_uring_params *p)
 	}
 	free(h->stage);
 	h->stage = stage;
-	h->copied = 0;
 	if (h->dontfork)
 		uring_dontfork(h);
 	return 0;

@@ -7,7 +7,7 @@ package liburing
 // explain it with pictures are in docs/mixed.md.
 
 /*
-#include "shim.h"
+#include "submit.h"
 */
 import "C"
 

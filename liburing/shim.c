@@ -1,8 +1,8 @@
 //go:build linux && cgo
 
 /*
- * Setup, submission and reaping: the crossings of the hot path. Registration
- * is in register.c.
+ * Setup, waiting and reaping. The submission is in submit.h, registration in
+ * register.c.
  */
 #include "shim.h"
 
@@ -177,48 +177,6 @@ int uring_dontfork(struct uring_ring *h)
 	return ret;
 }
 
-/* Moves staged entries, from index first on, into the queue until it is full. */
-static void move(struct uring_ring *h, unsigned first, unsigned staged)
-{
-	struct io_uring *ring = h->ring;
-	unsigned mask = *ring->sq.kring_mask, shift = sqe_shift(ring), i;
-
-	for (i = 0; i < staged; i++) {
-		const struct io_uring_sqe *from =
-			&h->stage[(size_t)((first + i) & mask) << shift];
-		struct io_uring_sqe *to = io_uring_get_sqe(ring);
-
-		if (!to)
-			break;
-		memcpy(to, from, sizeof(*to));
-		if (shift)
-			memcpy(to + 1, from + 1, sizeof(*to));
-	}
-	h->moved = i;
-}
-
-/* Into the library's queue, and no further: who submits next submits them. */
-void uring_flush(uintptr_t at, unsigned first, unsigned staged)
-{
-	move((struct uring_ring *)at, first, staged);
-}
-
-static void copy_out(struct uring_ring *h)
-{
-	struct io_uring *ring = h->ring;
-	struct io_uring_cqe *cqes[URING_COPIES];
-	unsigned i, ready = io_uring_cq_ready(ring);
-
-	h->copied = 0;
-	if (!ready) /* peek would enter the kernel */
-		return;
-	h->copy_head = *ring->cq.khead;
-	h->copied = io_uring_peek_batch_cqe(
-		ring, cqes, ready < URING_COPIES ? ready : URING_COPIES);
-	for (i = 0; i < h->copied; i++)
-		memcpy(&h->copy[i], cqes[i], sizeof(h->copy[i]));
-}
-
 static void set_iowait(struct uring_ring *h, bool on)
 {
 #if URING_HEADER(2, 10)
@@ -282,7 +240,7 @@ static int enter(struct uring_ring *h, const struct uring_arg *a,
 static int wait_for(struct uring_ring *h, struct uring_arg *a, unsigned wait_nr,
 		    unsigned how);
 
-static int submit_with_arg(struct uring_ring *h, unsigned wait_nr, unsigned how)
+static int submit_and_wait(struct uring_ring *h, unsigned wait_nr, unsigned how)
 {
 	struct io_uring *ring = h->ring;
 	struct uring_arg *a = &h->submit_arg;
@@ -324,21 +282,17 @@ static int submit_with_arg(struct uring_ring *h, unsigned wait_nr, unsigned how)
 	return taken ? (int)taken : ret;
 }
 
-int uring_submit(uintptr_t at, unsigned first, unsigned staged,
-		 unsigned wait_nr, unsigned how)
+/* A submission that asks for more than completions to wait for. */
+int uring_submit_with_arg(struct uring_ring *h, unsigned wait_nr, unsigned how)
 {
-	struct uring_ring *h = (struct uring_ring *)at;
 	struct io_uring *ring = h->ring;
 	int ret;
 
-	if (uring_wrong_thread(h))
-		return URING_WRONG_THREAD;
-	move(h, first, staged);
 	if (how & URING_NO_IOWAIT)
 		set_iowait(h, false);
 	if (wait_nr && how & (URING_TIMED | URING_MASKED | URING_MINIMUM |
 			      URING_REGISTERED))
-		ret = submit_with_arg(h, wait_nr, how);
+		ret = submit_and_wait(h, wait_nr, how);
 	else if (wait_nr)
 		ret = io_uring_submit_and_wait(ring, wait_nr);
 	else if (how & URING_GETEVENTS)
@@ -347,8 +301,6 @@ int uring_submit(uintptr_t at, unsigned first, unsigned staged,
 		ret = io_uring_submit(ring);
 	if (how & URING_NO_IOWAIT)
 		set_iowait(h, true);
-	if (how & URING_COPY)
-		copy_out(h);
 	return ret;
 }
 
@@ -413,7 +365,6 @@ unsigned uring_peek(uintptr_t at, struct io_uring_cqe *dst, unsigned n,
 	unsigned char *to = (unsigned char *)dst;
 	unsigned got = 0, batch, want, i;
 
-	h->copied = 0;
 	if (uring_wrong_thread(h))
 		return 0;
 	if ((ring->flags & (IORING_SETUP_IOPOLL | IORING_SETUP_SQPOLL)) ==

@@ -70,13 +70,13 @@ enum {
 	URING_MASKED = 4,    /* mask replaces the signal mask */
 	URING_MINIMUM = 8,   /* after min_usec one completion suffices */
 	URING_NO_IOWAIT = 16,
-	URING_COPY = 32,     /* copy completions out, without consuming them */
+	URING_LOOK = 32,     /* note where completions are, without consuming them */
 	URING_ABSOLUTE = 64, /* ts is a point in time */
 	URING_REGISTERED = 128, /* the wait at index reg of the registered ones */
 };
 
-/* Completions that a submission brings along. */
-#define URING_COPIES 128
+/* Completions of which a submission notes where they are. */
+#define URING_FOUND 128
 
 struct uring_ring {
 	/* own, or the ring of whoever called Adopt. */
@@ -96,13 +96,15 @@ struct uring_ring {
 	 */
 	struct io_uring_sqe *stage;
 
-	/* The copy made by URING_COPY: where it starts, and how many. */
-	unsigned copy_head;
-	unsigned copied;
-	struct io_uring_cqe copy[URING_COPIES];
-
-	/* Entries that the last call moved from stage to the queue. */
+	/*
+	 * What the last uring_submit came to: what the library returned, how
+	 * many entries went from stage to the queue, and with URING_LOOK how
+	 * many completions were ready, up to URING_FOUND, and where.
+	 */
+	int ret;
 	unsigned moved;
+	unsigned found;
+	struct io_uring_cqe *cqes[URING_FOUND];
 
 	/* Arguments of a timed or masked wait; one set a side. */
 	struct uring_arg {
@@ -156,11 +158,9 @@ int uring_dontfork(struct uring_ring *h);
 
 /*
  * The hot path takes the ring as a number: Go checks every pointer that it
- * passes to C, which costs 10 ns a call.
+ * passes to C, which costs 10 ns a call. Submission itself is in submit.h.
  */
-int uring_submit(uintptr_t ring, unsigned first, unsigned staged,
-		 unsigned wait_nr, unsigned how);
-void uring_flush(uintptr_t ring, unsigned first, unsigned staged);
+int uring_submit_with_arg(struct uring_ring *h, unsigned wait_nr, unsigned how);
 int uring_wait(uintptr_t ring, unsigned wait_nr, unsigned how);
 unsigned uring_peek(uintptr_t ring, struct io_uring_cqe *dst, unsigned n,
 		    bool extra);

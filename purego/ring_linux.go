@@ -77,7 +77,7 @@ func (r *Ring) Submit(w sys.Wait) (int, error) {
 		if pending-1 < r.pace.brief && r.pace.left != 0 {
 			r.pace.left--
 			flags := r.enterFlags
-			if w.N != 0 || w.Flags != 0 || r.sq.has(sys.IORING_SQ_CQ_OVERFLOW|sys.IORING_SQ_TASKRUN) {
+			if w.N != 0 || w.Flags != 0 || r.flushes() {
 				flags |= sys.IORING_ENTER_GETEVENTS
 			}
 			n, _, errno := syscall.RawSyscall6(unix.SYS_IO_URING_ENTER, uintptr(r.enterFd), uintptr(pending), 0, uintptr(flags), 0, 0)

@@ -141,7 +141,7 @@ func (r *Ring) join() error {
 	if n := r.cq.ready(); n > r.cq.entries {
 		return fmt.Errorf("uring: %d completions wait in a queue of %d: the parameters are not the ring's: %w", int32(n), p.CQEntries, syscall.EINVAL)
 	}
-	r.sq.foreign = true
+	r.sq.foreign, r.brisk = true, false
 	r.sq.zeroed = r.sq.local // the other view left its entries in the memory
 	return nil
 }

@@ -19,6 +19,7 @@ type fault struct {
 
 const (
 	shim     = "liburing/shim.c"
+	submit   = "liburing/submit.h"
 	registry = "liburing/register.c"
 	goShim   = "liburing/liburing.go"
 	cqFile   = "purego/cq_linux.go"
@@ -31,24 +32,24 @@ const (
 var faults = []fault{
 	// The backend in C: submission.
 	{
-		name: "a link flag is cleared", file: shim, scenarios: []string{"link_fail"}, mode: "plain",
-		old: "memcpy(to, from, sizeof(*to));\n",
-		new: "memcpy(to, from, sizeof(*to));\n\t\tto->flags &= ~IOSQE_IO_LINK;\n",
+		name: "a link flag is cleared", file: submit, scenarios: []string{"link_fail"}, mode: "plain",
+		old: "\treturn i;\n",
+		new: "\tfor (unsigned k = 0; k < i; k++)\n\t\tring->sq.sqes[((first + k) & mask) << shift].flags &= ~IOSQE_IO_LINK;\n\treturn i;\n",
 	},
 	{
-		name: "the second half of an entry is lost", file: shim, scenarios: []string{"wide_entries"}, mode: "sqe128",
-		old: "if (shift)\n\t\t\tmemcpy(to + 1, from + 1, sizeof(*to));",
-		new: "",
+		name: "the second half of an entry is lost", file: submit, scenarios: []string{"wide_entries"}, mode: "sqe128",
+		old: "end = to + (1 << shift);",
+		new: "end = to + 1;",
 	},
 	{
-		name: "entries are swapped at the wrap", file: shim, scenarios: []string{"wrap_around"}, mode: "plain",
-		old: "&h->stage[(size_t)((first + i) & mask) << shift];",
-		new: "&h->stage[(size_t)(((first + i) ^ (first + i > mask && staged > 1)) & mask) << shift];",
+		name: "entries are swapped at the wrap", file: submit, scenarios: []string{"wrap_around"}, mode: "plain",
+		old: "unsigned at = (first + i) & mask;",
+		new: "unsigned at = ((first + i) ^ (first + i > mask && staged > 1)) & mask;",
 	},
 	{
-		name: "the last entry is not moved into the queue", file: shim, scenarios: []string{"nop_order"}, mode: "plain",
-		old: "i < staged; i++) {\n\t\tconst",
-		new: "i < staged - (staged > 1); i++) {\n\t\tconst",
+		name: "the last entry is not moved into the queue", file: submit, scenarios: []string{"nop_order"}, mode: "plain",
+		old: "h->moved = uring_move(h, first, staged);\n\tif",
+		new: "h->moved = uring_move(h, first, staged > 1 ? staged - 1 : staged);\n\tif",
 	},
 	{
 		name: "a short count is made whole", file: shim, scenarios: []string{"submit_wait_refused"}, mode: "plain",
@@ -56,14 +57,14 @@ var faults = []fault{
 		new: "return taken ? (int)before : ret;",
 	},
 	{
-		name: "a submission does not look for completions", file: shim, scenarios: []string{"defer_peek"}, mode: "defer",
-		old: "ret = io_uring_submit_and_get_events(ring);",
-		new: "ret = io_uring_submit(ring);",
+		name: "a submission does not look for completions", file: submit, scenarios: []string{"defer_peek"}, mode: "defer",
+		old: "h->ret = io_uring_submit_and_get_events(ring);",
+		new: "h->ret = io_uring_submit(ring);",
 	},
 	{
-		name: "a wait is for one completion fewer", file: shim, scenarios: []string{"wait_for_many"}, mode: "plain",
-		old: "ret = io_uring_submit_and_wait(ring, wait_nr);",
-		new: "ret = io_uring_submit_and_wait(ring, wait_nr - 1);",
+		name: "a wait is for one completion fewer", file: submit, scenarios: []string{"wait_for_many"}, mode: "plain",
+		old: "h->ret = io_uring_submit_and_wait(ring, wait_nr);",
+		new: "h->ret = io_uring_submit_and_wait(ring, wait_nr - 1);",
 	},
 	// Waiting.
 	{
@@ -76,16 +77,16 @@ var faults = []fault{
 		old: "ret = io_uring_wait_cqes(ring, &cqe, wait_nr, bound(a, how),\n\t\t\t\t\t mask);",
 		new: "ret = io_uring_wait_cqes(ring, &cqe, wait_nr, bound(a, how),\n\t\t\t\t\t NULL);",
 	},
-	// Completions that a submission brings along.
+	// Completions that a submission finds.
 	{
-		name: "completions brought along are in the wrong order", file: shim, scenarios: []string{"cq_ready"}, mode: "plain",
-		old: "memcpy(&h->copy[i], cqes[i], sizeof(h->copy[i]));",
-		new: "memcpy(&h->copy[i], cqes[h->copied - 1 - i], sizeof(h->copy[i]));",
+		name: "completions found are in the wrong order", file: submit, scenarios: []string{"batches", "cq_ready"}, mode: "plain",
+		old: "\th->found = 0;\n\tif (ready)",
+		new: "\th->found = 0;\n\tif (ready > 1) {\n\t\tstruct io_uring_cqe *two[2];\n\n\t\th->found = io_uring_peek_batch_cqe(h->ring, two, 2);\n\t\th->cqes[0] = two[1];\n\t\th->cqes[1] = two[0];\n\t} else if (ready)",
 	},
 	{
-		name: "a completion brought along has another errno", file: shim, scenarios: []string{"submit_wait_refused"}, mode: "plain",
-		old: "memcpy(&h->copy[i], cqes[i], sizeof(h->copy[i]));",
-		new: "{\n\t\tmemcpy(&h->copy[i], cqes[i], sizeof(h->copy[i]));\n\t\tif (h->copy[i].res < 0)\n\t\t\th->copy[i].res = -EIO;\n\t}",
+		name: "a completion found has another errno", file: submit, scenarios: []string{"submit_wait_refused"}, mode: "plain",
+		old: "ready < URING_FOUND ? ready : URING_FOUND);",
+		new: "ready < URING_FOUND ? ready : URING_FOUND);\n\tfor (unsigned k = 0; k < h->found; k++)\n\t\tif (h->cqes[k]->res < 0)\n\t\t\th->cqes[k]->res = -EIO;",
 	},
 	// Completions that are asked for.
 	{
@@ -117,7 +118,7 @@ var faults = []fault{
 	{
 		name: "the count of completions is an old one", file: shim, scenarios: []string{"cq_ready"}, mode: "plain",
 		old: ".cq_ready = io_uring_cq_ready(ring),",
-		new: ".cq_ready = h->copied,",
+		new: ".cq_ready = h->found,",
 	},
 	{
 		name: "an overflow is not told of", file: shim, scenarios: []string{"overflow"}, mode: "plain",
@@ -153,14 +154,19 @@ var faults = []fault{
 
 	// What is in Go of the backend in C.
 	{
-		name: "completions brought along are not consumed", file: goShim, scenarios: []string{"cq_ready"}, mode: "plain",
-		old: "release.Store(r.chead, r.copyHead)",
+		name: "completions found are not consumed", file: goShim, scenarios: []string{"cq_ready"}, mode: "plain",
+		old: "release.Store(r.chead, r.foundHead)",
 		new: "_ = release.Store",
 	},
 	{
-		name: "an old copy is not discarded when the head has moved", file: goShim, scenarios: []string{"head_moved"}, mode: "plain",
-		old: "have > 0 && head == r.copyHead {\n\t\tif n := min(uint32(len(dst)), tail-head); n <= have {\n\t\t\tcopy(dst, r.copy[r.next:r.next+n])\n\t\t\tr.next += n\n\t\t\tr.copyHead += n\n\t\t\trelease.Store(r.chead, r.copyHead)\n\t\t\treturn int(n)\n\t\t}\n\t}\n\tr.next, r.end = 0, 0\n",
-		new: "have > 0 {\n\t\tif n := min(uint32(len(dst)), tail-head); n <= have {\n\t\t\tcopy(dst, r.copy[r.next:r.next+n])\n\t\t\tr.next += n\n\t\t\tr.copyHead = head + n\n\t\t\trelease.Store(r.chead, r.copyHead)\n\t\t\treturn int(n)\n\t\t}\n\t}\n",
+		name: "what was found is not discarded when the head has moved", file: goShim, scenarios: []string{"head_moved"}, mode: "plain",
+		old: "have > 0 && head == r.foundHead {\n\t\tif n := min(uint32(len(dst)), tail-head); n <= have {\n\t\t\ttake(dst[:n], r.found[r.next:r.end])\n\t\t\tr.next += n\n\t\t\tr.foundHead += n\n\t\t\trelease.Store(r.chead, r.foundHead)\n\t\t\treturn int(n)\n\t\t}\n\t}\n\tr.next, r.end = 0, 0\n",
+		new: "have > 0 {\n\t\tif n := min(uint32(len(dst)), tail-head); n <= have {\n\t\t\ttake(dst[:n], r.found[r.next:r.end])\n\t\t\tr.next += n\n\t\t\tr.foundHead = head + n\n\t\t\trelease.Store(r.chead, r.foundHead)\n\t\t\treturn int(n)\n\t\t}\n\t}\n",
+	},
+	{
+		name: "a completion found is given twice", file: goShim, scenarios: []string{"cq_ready", "batches"}, mode: "plain",
+		old: "\t\t\tr.next += n\n",
+		new: "",
 	},
 
 	// The backend in Go: submission.
