@@ -39,6 +39,9 @@ var (
 // ErrEscapes is the error for a name that leads out of the root of an FS.
 var ErrEscapes = errors.New("path leads out of its root")
 
+// beneath is how openat2 looks names up.
+const beneath = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS
+
 type root struct {
 	p    *proactor.Proactor
 	std  *os.Root
@@ -115,7 +118,7 @@ func (r *root) open(ctx context.Context, name string, flag int, perm fs.FileMode
 	defer r.dir.release()
 	how := &unix.OpenHow{
 		Flags:   uint64(flag | unix.O_CLOEXEC),
-		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS,
+		Resolve: beneath,
 	}
 	if flag&unix.O_PATH == 0 {
 		how.Flags |= unix.O_LARGEFILE

@@ -437,9 +437,6 @@ func (o *OS) Chtimes(name string, access, change time.Time) error {
 	})
 }
 
-// firstRead is how much is read of a file before its size is known.
-const firstRead = 64 << 10
-
 // ReadFileContext returns what is in a file.
 func (t *tree) ReadFileContext(ctx context.Context, name string) ([]byte, error) {
 	f, err := t.OpenFile(ctx, name, os.O_RDONLY, 0)
@@ -447,36 +444,7 @@ func (t *tree) ReadFileContext(ctx context.Context, name string) ([]byte, error)
 		return nil, err
 	}
 	defer f.Close()
-	// The size and the beginning in one step; then, mostly, there is no more.
-	buf := bounces.Get().(*[]byte)
-	defer bounces.Put(buf)
-	head := (*buf)[:firstRead]
-	var stat unix.Statx_t
-	ops := [2]proactor.Op{
-		proactor.Statx(f.fd, "", unix.AT_EMPTY_PATH, unix.STATX_SIZE, &stat),
-		proactor.Read(f.fd, head, -1),
-	}
-	var results [2]proactor.Result
-	for {
-		t.p.Batch(ctx, ops[:], results[:])
-		if err := results[1].Err; err == nil {
-			break
-		} else if err != syscall.EINTR {
-			return nil, f.wrap("read", err)
-		}
-	}
-	n := results[1].N
-	size := 0
-	if results[0].Err == nil && stat.Size < 1<<46 {
-		size = int(stat.Size)
-	}
-	// One byte more, so that the end is seen without growing.
-	data := make([]byte, n, max(size, n)+1)
-	copy(data, head)
-	if n == 0 || n == size && n < firstRead {
-		return data, nil
-	}
-	return readAll(ctx, f, data)
+	return f.finish(ctx, nil)
 }
 
 // readAll appends to data what is left of a file.

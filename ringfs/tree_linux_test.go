@@ -306,7 +306,7 @@ func TestOS(t *testing.T) {
 		if err != nil || !bytes.Contains(b, []byte(fmt.Sprintf("Pid:\t%d\n", os.Getpid()))) {
 			t.Errorf("%q, %v", b, err)
 		}
-		for _, size := range []int{0, 1, firstRead - 1, firstRead, firstRead + 1, 3 << 20} {
+		for _, size := range []int{0, 1, 511, 512, 513, 70_000, 3 << 20} {
 			if b, err := o.ReadFile(ctx, temp(t, size)); err != nil || len(b) != size || checkPlace(b, 0) != nil {
 				t.Errorf("%d bytes of %d, %v", len(b), size, err)
 			}
