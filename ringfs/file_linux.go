@@ -162,6 +162,10 @@ func (f *File) release() {
 // their result if they had one; Close waits for them, and so for what cannot be
 // cancelled, such as a write that a disk is carrying out. A second Close gives
 // os.ErrClosed.
+//
+// The descriptor is closed when Close returns. The kernel may hold the file itself a
+// moment longer, until it has cleared away the last operation on it; so a lock of flock(2)
+// should be given up before.
 func (f *File) Close() error {
 	if f == nil {
 		return os.ErrInvalid
