@@ -8,6 +8,7 @@ package main
 // Results are liburing's: a number, or an errno below zero.
 
 /*
+#cgo LDFLAGS: -ldl
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -16,6 +16,7 @@
 // runtime, so everything is blocked there while it does.
 
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stddef.h>
 
@@ -37,9 +38,10 @@ __attribute__((constructor(101))) static void note_signals(void)
 	pthread_sigmask(SIG_SETMASK, &all, &uringgo_mask);
 }
 
-// A handler is Go's if it is the one that SIGURG and SIGFPE have both, installed
-// the way Go does it: with every signal blocked. A program's own, installed
-// since, stays.
+// A handler is our runtime's if it lies in this library, or in the program that the
+// archive was linked into, if SIGURG and SIGFPE have both the same, and if it was
+// installed the way Go does it, with every signal blocked. A program's own,
+// installed since, stays, and so does that of another Go runtime.
 void uringgo_restore_signals(void)
 {
 	struct sigaction now, fault;
@@ -51,6 +53,9 @@ void uringgo_restore_signals(void)
 	if ((now.sa_flags & flags) != flags || !sigismember(&now.sa_mask, SIGUSR1) || !sigismember(&now.sa_mask, SIGTERM))
 		return;
 	if (handler == before[SIGURG].sa_sigaction || handler != fault.sa_sigaction)
+		return;
+	Dl_info its, here;
+	if (dladdr((void *)handler, &its) == 0 || dladdr((void *)uringgo_restore_signals, &here) == 0 || its.dli_fbase != here.dli_fbase)
 		return;
 	for (int sig = 1; sig <= signals; sig++) {
 		if (sigaction(sig, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) && now.sa_sigaction == handler)
