@@ -237,17 +237,27 @@ func (p *Proactor) find(ctx context.Context, only *ring, o *Op, many bool, try f
 	if try(&r.table) {
 		return r, nil
 	}
-	if only == nil {
-		for _, r := range *p.rings.Load() {
-			if try(&r.table) {
-				return r, nil
+	elsewhere := func() *ring {
+		if only == nil {
+			for _, r := range p.all() {
+				if try(&r.table) {
+					return r
+				}
 			}
 		}
+		return nil
+	}
+	if r := elsewhere(); r != nil {
+		return r, nil
 	}
 	t := &r.table
 	t.hungry.Add(1)
 	defer t.hungry.Add(-1)
 	p.waits.Add(1)
+	// What is in flight on this ring may be stuck, while others get slots back, or
+	// are made.
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
 	for {
 		if try(t) {
 			t.feed() // there may be more
@@ -259,6 +269,10 @@ func (p *Proactor) find(ctx context.Context, only *ring, o *Op, many bool, try f
 				// It may be enough for another.
 				time.Sleep(100 * time.Microsecond)
 				t.feed()
+			}
+		case <-look.C:
+			if r := elsewhere(); r != nil {
+				return r, nil
 			}
 		case <-ctx.Done():
 			return nil, ctx.Err()

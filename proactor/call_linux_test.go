@@ -458,6 +458,9 @@ func TestNothingIsLost(t *testing.T) {
 func TestTooManyInFlight(t *testing.T) {
 	eachRing(t, func(t *testing.T, config Config) {
 		config.InFlight, config.Rings, config.Entries = 64, 2, 16
+		if config.Crowd == CrowdAlways {
+			config.Rings = 1 // and one of the crowd
+		}
 		p := open(t, config)
 		a, b := pair(t)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -473,11 +476,12 @@ func TestTooManyInFlight(t *testing.T) {
 				}
 			})
 		}
-		for p.Stats().InFlight < 2*64 {
+		const all = 2 * 64
+		for p.Stats().InFlight < all {
 			time.Sleep(time.Millisecond)
 		}
-		if n := p.Stats().InFlight; n != 2*64 {
-			t.Errorf("%d in flight, not %d", n, 2*64)
+		if n := p.Stats().InFlight; n != all {
+			t.Errorf("%d in flight, not %d", n, all)
 		}
 		within(t, 5*time.Second, "waiting for a slot", func() {
 			if _, err := p.Do(later(t, 10*time.Millisecond), Nop()); err != context.Canceled {
@@ -508,6 +512,53 @@ func TestTooManyInFlight(t *testing.T) {
 			t.Error("Stats knows of nobody who waited")
 		}
 		do(t, p, Nop())
+	})
+}
+
+// A call that waits for a slot gets one of another ring, while all that is in flight
+// on its own is stuck.
+func TestSlotOfAnotherRing(t *testing.T) {
+	eachRing(t, func(t *testing.T, config Config) {
+		config.InFlight, config.Rings, config.Entries, config.Crowd = 64, 2, 16, CrowdNever
+		p := open(t, config)
+		if _, err := p.addRing(); err != nil {
+			t.Fatal(err)
+		}
+		rings := *p.rings.Load()
+		var slots [2][]*slot
+		for i, r := range rings {
+			for s := r.table.get(); s != nil; s = r.table.get() {
+				slots[i] = append(slots[i], s)
+			}
+		}
+		found := make(chan *ring)
+		go func() {
+			r, s, err := p.obtain(t.Context(), new(Nop()), nil)
+			if err != nil {
+				t.Error(err)
+			} else {
+				r.table.put(s)
+			}
+			found <- r
+		}()
+		hungry := func(i int) bool { return rings[i].table.hungry.Load() > 0 }
+		for !hungry(0) && !hungry(1) {
+			time.Sleep(time.Millisecond)
+		}
+		other := 0
+		if hungry(0) {
+			other = 1
+		}
+		rings[other].table.put(slots[other][0])
+		if r := <-found; r != rings[other] {
+			t.Error("it is not the slot that was given back")
+		}
+		for _, s := range slots[other][1:] {
+			rings[other].table.put(s)
+		}
+		for _, s := range slots[1-other] {
+			rings[1-other].table.put(s)
+		}
 	})
 }
 

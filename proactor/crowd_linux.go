@@ -5,9 +5,9 @@ package proactor
 // interrupt whoever is there (IORING_SETUP_DEFER_TASKRUN), and many goroutines are
 // woken for one change of threads. For a few calls that change costs more than it
 // saves. So a ring that callers drive counts how many calls its attendant wakes at a
-// time. When they are many it gets a second ring beside it, with a thread; what is
-// likely to wait begins there from then on, until they are few again. What is in
-// flight stays where it is.
+// time. When they are many it gets a second ring beside it, with a thread, which it
+// shares with another one; what is likely to wait begins there from then on, until
+// they are few again. What is in flight stays where it is.
 
 import (
 	"encoding/binary"
@@ -31,12 +31,12 @@ import (
 type Crowd int
 
 const (
-	// CrowdAuto has such a thread, one for each ring at the most, when many calls
+	// CrowdAuto has such a thread, one for two rings at the most, when many calls
 	// are busy at once, and uses it as long as they are.
 	CrowdAuto Crowd = iota
 	// CrowdNever has none.
 	CrowdNever
-	// CrowdAlways has one for each ring, and always uses it.
+	// CrowdAlways has one for two rings, and always uses it.
 	CrowdAlways
 )
 
@@ -85,6 +85,12 @@ func (r *ring) gatherCrowd() {
 		return
 	}
 	r.asked = true
+	r.p.mu.Lock()
+	shared := r.shareCrowd()
+	r.p.mu.Unlock()
+	if shared {
+		return
+	}
 	r.p.attendants.Go(func() { newCrowd(r) })
 }
 
@@ -116,7 +122,6 @@ const bellData = ^uint64(0)
 // when others run.
 type crowd struct {
 	r     *ring
-	from  *ring
 	bell  int     // eventfd
 	armed bool    // the kernel reads it
 	count [8]byte // where to
@@ -159,19 +164,34 @@ func (r *ring) openCrowd() (*crowd, error) {
 		return nil, errors.Join(os.NewSyscallError("eventfd2", err), u.Close())
 	}
 	loop := newRing(p, u)
-	c := &crowd{r: loop, from: r, bell: bell, ended: make(chan struct{})}
+	c := &crowd{r: loop, bell: bell, ended: make(chan struct{})}
 	binary.NativeEndian.PutUint64(c.one[:], 1)
 	loop.crowd = c
 	loop.awake.Store(true)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed.Load() {
+	if p.closed.Load() || r.shareCrowd() {
 		unix.Close(bell)
 		return nil, u.Close()
 	}
+	list := *p.crowds.Load()
+	list = append(list[:len(list):len(list)], loop)
+	p.crowds.Store(&list)
 	r.loop.Store(loop)
 	r.busy.Store(true)
 	return c, nil
+}
+
+// shareCrowd makes the ring share a crowd, if there are as many as there may be. It
+// needs the Proactor's lock.
+func (r *ring) shareCrowd() bool {
+	list := *r.p.crowds.Load()
+	if len(list) < max(1, r.p.config.Rings/2) {
+		return false
+	}
+	r.loop.Store(list[rand.IntN(len(list))])
+	r.busy.Store(true)
+	return true
 }
 
 // run drives the ring until it is closed and at rest.
@@ -187,8 +207,8 @@ func (c *crowd) run() {
 		if r.woken > 0 {
 			woke += r.woken
 			if turns++; turns == crowdTurns {
-				if woke < crowdFew*crowdTurns && !c.from.always {
-					c.from.busy.Store(false)
+				if woke < crowdFew*crowdTurns {
+					c.dissolve()
 				}
 				turns, woke = 0, 0
 			}
@@ -220,6 +240,15 @@ func (c *crowd) run() {
 	}
 	c.end()
 	r.mu.Unlock()
+}
+
+// dissolve has callers drive their rings again.
+func (c *crowd) dissolve() {
+	for _, r := range *c.r.p.rings.Load() {
+		if r.loop.Load() == c.r && !r.always {
+			r.busy.Store(false)
+		}
+	}
 }
 
 // end closes the ring. What is still posted is refused.

@@ -3,7 +3,9 @@ package proactor
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,4 +51,52 @@ func TestCrowd(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A crowd gathers when there is one, and goes when it is over.
+func TestCrowdComesAndGoes(t *testing.T) {
+	eachRing(t, func(t *testing.T, config Config) {
+		if config.Crowd != CrowdAuto {
+			t.Skip("it is there always")
+		}
+		config.Rings = 1
+		p := open(t, config)
+		r := (*p.rings.Load())[0]
+		talk := func(n int, until func() bool) {
+			var over atomic.Bool
+			var wg sync.WaitGroup
+			for range n {
+				a, b := pair(t)
+				wg.Go(func() {
+					buf := make([]byte, 1)
+					for !over.Load() {
+						do(t, p, Send(a, buf, 0))
+						do(t, p, Recv(a, buf, 0))
+					}
+					unix.Shutdown(a, unix.SHUT_RDWR)
+				})
+				wg.Go(func() {
+					buf := make([]byte, 1)
+					for do(t, p, Recv(b, buf, 0)) == 1 {
+						if _, err := p.Do(t.Context(), Send(b, buf, unix.MSG_NOSIGNAL)); err != nil {
+							return // the other side has gone
+						}
+					}
+				})
+			}
+			deadline := time.Now().Add(30 * time.Second)
+			for !until() {
+				if time.Now().After(deadline) {
+					t.Errorf("with %d connections: %+v", n, p.Stats())
+					break
+				}
+				time.Sleep(time.Millisecond)
+			}
+			over.Store(true)
+			wg.Wait()
+		}
+		talk(100, func() bool { return r.busy.Load() && p.Stats().Crowds == 1 })
+		r.busy.Store(true)
+		talk(1, func() bool { return !r.busy.Load() })
+	})
 }

@@ -132,13 +132,7 @@ func watch(t *testing.T, p *Proactor) (stop func()) {
 // be what hangs.
 func inFlight(p *Proactor) string {
 	count := make(map[string]int)
-	rings := *p.rings.Load()
-	for _, r := range rings {
-		if c := r.loop.Load(); c != nil {
-			rings = append(rings[:len(rings):len(rings)], c)
-		}
-	}
-	for i, r := range rings {
+	for i, r := range p.all() {
 		for _, c := range *r.table.chunks.Load() {
 			for k := range c {
 				if s := &c[k]; s.armed != 0 {

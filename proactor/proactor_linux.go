@@ -9,6 +9,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -71,6 +72,8 @@ type Proactor struct {
 	near  sync.Pool // *ring: the one that this processor used last
 	rings atomic.Pointer[[]*ring]
 
+	crowds atomic.Pointer[[]*ring] // grows under mu
+
 	lacks [256]bool // operations that there is no ring for
 	user  userland
 
@@ -97,6 +100,7 @@ func New(config *Config) (*Proactor, error) {
 	}
 	p.trace = c.Trace
 	p.rings.Store(new([]*ring))
+	p.crowds.Store(new([]*ring))
 	p.user.init(p)
 	err := errNotTried
 	if c.Fallback != FallbackAlways {
@@ -248,12 +252,7 @@ func (p *Proactor) Close() error {
 		return ErrClosed
 	}
 	close(p.ending)
-	rings := *p.rings.Load()
-	for _, r := range rings {
-		if c := r.loop.Load(); c != nil {
-			rings = append(rings[:len(rings):len(rings)], c)
-		}
-	}
+	rings := p.all()
 	p.mu.Unlock()
 	var err error
 	for _, r := range rings {
@@ -266,6 +265,9 @@ func (p *Proactor) Close() error {
 	p.attendants.Wait()
 	return err
 }
+
+// all returns the rings that callers drive, and those of crowds.
+func (p *Proactor) all() []*ring { return slices.Concat(*p.rings.Load(), *p.crowds.Load()) }
 
 // pick returns the ring for the next call of this processor.
 func (p *Proactor) pick() *ring {

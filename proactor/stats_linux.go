@@ -30,13 +30,7 @@ type Stats struct {
 // Stats returns the counters. It waits for whoever is submitting.
 func (p *Proactor) Stats() Stats {
 	total := Stats{Waits: p.waits.Load(), Repeated: p.repeated.Load()}
-	rings := *p.rings.Load()
-	for _, r := range rings {
-		if c := r.loop.Load(); c != nil {
-			rings = append(rings[:len(rings):len(rings)], c)
-		}
-	}
-	for _, r := range rings {
+	for _, r := range p.all() {
 		r.mu.Lock()
 		c := &r.counts
 		if r.crowd == nil {

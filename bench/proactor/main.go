@@ -7,7 +7,8 @@
 // are the same with Config.Crowd set, loop is package ringloop, and floor a loop over a
 // bare ring that keeps nothing safe.
 //
-//	go run ./proactor [-rounds 7] [-ms 500] [-conns 1,4,16,50,256,500] [-readers 1,16,256] [-variants net,auto,loop] echo|read|batch
+//	go run ./proactor [-rounds 7] [-ms 500] [-conns 1,4,16,50,256,500] [-readers 1,16,256] [-variants net,auto,loop] echo|read|batch|direct
+//	go run ./proactor chart FILE.json FILE.svg
 package main
 
 import (
@@ -33,7 +34,10 @@ var (
 	conns     = flag.String("conns", "1,4,16,50,256,500", "numbers of connections")
 	readers   = flag.String("readers", "1,16,50,256,500", "numbers of reading goroutines")
 	batches   = flag.String("batches", "1,8,16,32,64", "reads of a batch")
+	depths    = flag.String("depths", "64", "reads at a time with O_DIRECT")
 	variants  = flag.String("variants", "", "what to compare; the first is the base")
+	dir       = flag.String("dir", "", "where the file for direct is; the default is that for temporary files")
+	jsonFile  = flag.String("json", "", "file to add the results to; chart draws from it")
 	backend   = flag.String("backend", "", "purego or liburing; empty for the build's default")
 	serverCPU = flag.Int("server", 1, "CPU of the server, -1 for all")
 	clientCPU = flag.Int("client", 0, "CPU of the client, -1 for all")
@@ -50,6 +54,10 @@ func main() {
 		table("goroutines", *readers, "os,auto", readRun)
 	case "batch":
 		table("reads in a batch", *batches, "os,batch", readRun)
+	case "direct":
+		table("reads at a time", *depths, "os,auto,batch", directRun)
+	case "chart":
+		chart(flag.Arg(1), flag.Arg(2))
 	case "echo-server":
 		echoServer(flag.Arg(1))
 	case "echo-client":
@@ -75,6 +83,8 @@ type sample struct {
 	cpu  float64 // ns per operation
 	rate float64 // operations per second
 	p99  float64 // µs
+
+	threads float64 // of a process that reads
 }
 
 // table runs every variant with every number, in turn, and prints medians.
@@ -84,7 +94,9 @@ func table(what, numbers, all string, run func(variant string, n int) sample) {
 	}
 	names := strings.Split(all, ",")
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "%s\tvariant\tCPU ns\tratio\t(quartiles)\tops/s\tp99 µs\t\n", what)
+	fmt.Fprintf(w, "%s\tvariant\tCPU ns\tratio\t(quartiles)\tops/s\tp99 µs\tthreads\t\n", what)
+	var points []point
+	defer func() { save(points) }()
 	for _, number := range strings.Split(numbers, ",") {
 		n, err := strconv.Atoi(number)
 		if err != nil {
@@ -106,7 +118,9 @@ func table(what, numbers, all string, run func(variant string, n int) sample) {
 			_, cpu, _ := quartiles(pick(samples[i], func(s sample) float64 { return s.cpu }))
 			_, rate, _ := quartiles(pick(samples[i], func(s sample) float64 { return s.rate }))
 			_, p99, _ := quartiles(pick(samples[i], func(s sample) float64 { return s.p99 }))
-			fmt.Fprintf(w, "%d\t%s\t%.0f\t%.2f\t%.2f–%.2f\t%.0f\t%.0f\t\n", n, name, cpu, mid, lo, hi, rate, p99)
+			_, many, _ := quartiles(pick(samples[i], func(s sample) float64 { return s.threads }))
+			fmt.Fprintf(w, "%d\t%s\t%.0f\t%.2f\t%.2f–%.2f\t%.0f\t%.0f\t%.0f\t\n", n, name, cpu, mid, lo, hi, rate, p99, many)
+			points = append(points, point{what, n, name, round(cpu, 1), round(mid, 1000), round(lo, 1000), round(hi, 1000), round(rate, 1), round(p99, 10), *rounds})
 		}
 		w.Flush()
 	}

@@ -1,6 +1,6 @@
 package main
 
-// Random reads of 4 KiB from a file in the page cache.
+// Random reads of 4 KiB from a file, in the page cache or past it (O_DIRECT).
 
 import (
 	"context"
@@ -10,9 +10,12 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/uring-go/uring/proactor"
 )
@@ -26,12 +29,39 @@ func readRun(variant string, n int) sample {
 	c, _, out := child(*serverCPU, "reader", variant, strconv.Itoa(n))
 	r := line(out)
 	c.Wait()
-	return sample{cpu: float(r[0]), rate: float(r[1]), p99: float(r[2])}
+	return sample{cpu: float(r[0]), rate: float(r[1]), p99: float(r[2]), threads: float(r[3])}
+}
+
+// directRun is readRun with O_DIRECT, on all processors.
+func directRun(variant string, n int) sample {
+	c, _, out := child(-1, "reader", variant+"-direct", strconv.Itoa(n))
+	r := line(out)
+	c.Wait()
+	return sample{cpu: float(r[0]), rate: float(r[1]), p99: float(r[2]), threads: float(r[3])}
+}
+
+// threads returns the number of threads of this process.
+func threads() int {
+	list, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		log.Fatal(err)
+	}
+	return len(list)
+}
+
+// aligned returns a page that O_DIRECT can read into.
+func aligned() []byte {
+	b, err := unix.Mmap(-1, 0, pageSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return b
 }
 
 // reader reads with n goroutines, or for "batch" with one and n reads at a time.
 func reader(variant string, n int) {
-	f, err := os.CreateTemp("", "uring-bench-")
+	variant, direct := strings.CutSuffix(variant, "-direct")
+	f, err := os.CreateTemp(*dir, "uring-bench-")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -40,6 +70,14 @@ func reader(variant string, n int) {
 	page := make([]byte, pageSize)
 	for i := int64(0); i < fileSize; i += pageSize {
 		if _, err := f.WriteAt(page, i); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if direct {
+		if err := f.Sync(); err != nil {
+			log.Fatal(err)
+		}
+		if f, err = os.OpenFile("/proc/self/fd/"+strconv.Itoa(int(f.Fd())), os.O_RDONLY|unix.O_DIRECT, 0); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -66,7 +104,7 @@ func reader(variant string, n int) {
 				rnd := rand.New(rand.NewPCG(1, uint64(g)))
 				bufs := make([][]byte, size)
 				for i := range bufs {
-					bufs[i] = make([]byte, pageSize)
+					bufs[i] = aligned()
 				}
 				ops := make([]proactor.Op, size)
 				results := make([]proactor.Result, size)
@@ -118,5 +156,5 @@ func reader(variant string, n int) {
 	used, elapsed := cpuTime()-cpu, time.Since(start)
 	slices.Sort(took)
 	ops := float64(total.Load())
-	fmt.Println(float64(used)/ops, ops/elapsed.Seconds(), float64(took[len(took)*99/100])/1e3)
+	fmt.Println(float64(used)/ops, ops/elapsed.Seconds(), float64(took[len(took)*99/100])/1e3, threads())
 }

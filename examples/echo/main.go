@@ -1,4 +1,5 @@
-// Echo sends back what it receives, one goroutine a connection.
+// Echo sends back what it receives, with a goroutine for each connection, or with -loop
+// without any.
 package main
 
 import (
@@ -20,10 +21,15 @@ func main() {
 	log.SetFlags(0)
 	network := flag.String("network", "tcp", "tcp, tcp4, tcp6 or unix")
 	address := flag.String("address", "127.0.0.1:7007", "where to listen")
+	loop := flag.Bool("loop", false, "handlers on one thread in place of goroutines")
 	flag.Parse()
+	serve := run
+	if *loop {
+		serve = runLoop
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *network, *address, func(a net.Addr) { fmt.Println("listening on", a) }); err != nil {
+	if err := serve(ctx, *network, *address, func(a net.Addr) { fmt.Println("listening on", a) }); err != nil {
 		log.Fatal("echo: ", err)
 	}
 }

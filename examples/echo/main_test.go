@@ -15,16 +15,21 @@ import (
 // A client of package net gets back what it sends, and the program ends when it is
 // told to, connections or not.
 func TestEcho(t *testing.T) {
-	for _, c := range []struct{ network, address string }{
-		{"tcp", "127.0.0.1:0"},
-		{"unix", filepath.Join(t.TempDir(), "s")},
+	for _, c := range []struct {
+		name, network, address string
+		run                    func(context.Context, string, string, func(net.Addr)) error
+	}{
+		{"tcp", "tcp", "127.0.0.1:0", run},
+		{"unix", "unix", filepath.Join(t.TempDir(), "s"), run},
+		{"tcp on a loop", "tcp", "127.0.0.1:0", runLoop},
+		{"unix on a loop", "unix", filepath.Join(t.TempDir(), "l"), runLoop},
 	} {
-		t.Run(c.network, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			where := make(chan net.Addr, 1)
 			ended := make(chan error, 1)
-			go func() { ended <- run(ctx, c.network, c.address, func(a net.Addr) { where <- a }) }()
+			go func() { ended <- c.run(ctx, c.network, c.address, func(a net.Addr) { where <- a }) }()
 			var address net.Addr
 			select {
 			case address = <-where:
