@@ -159,19 +159,24 @@ func apiScenarios() []Scenario {
 			}
 			g.Submit()
 			g.Settle()
-			cancel := func(m uring.Match) {
+			cancel := func(m uring.Match) bool {
 				n, err := g.Ring.SyncCancel(m, 0)
 				g.returned("sync cancel", n, err)
+				return err == nil
 			}
 			cancel(uring.MatchUserData(2))
 			g.Reap(1)
 			cancel(uring.MatchUserData(2))
-			cancel(uring.MatchFd(rd).And(uring.MatchUserData(4)))
-			g.Reap(1)
+			left := 4
+			// There are kernels that find nothing by both.
+			if cancel(uring.MatchFd(rd).And(uring.MatchUserData(4))) {
+				g.Reap(1)
+				left--
+			}
 			cancel(uring.MatchOp(sys.IORING_OP_POLL_ADD).And(uring.MatchUserData(99)))
 			cancel(uring.MatchUserData(1).And(uring.MatchUserData(3)))
 			cancel(uring.MatchOp(sys.IORING_OP_POLL_ADD).All())
-			g.ReapAny(3)
+			g.ReapAny(left)
 			cancel(uring.MatchAny())
 			cancel(uring.Match{})
 		},

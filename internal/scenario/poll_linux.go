@@ -55,7 +55,7 @@ func pollScenarios() []Scenario {
 	}, {
 		Name:  "poll_update_ready",
 		Doc:   "A poll that is given events that are there already completes.",
-		Needs: []Need{needPollMultishot, needPollRework},
+		Needs: []Need{needPollMultishot, needPollUpdate},
 		Run: func(r *Run) {
 			g := r.Open(8)
 			_, wr := r.Pipe()
@@ -271,7 +271,8 @@ var needPollMultishot = needRequest("multishot poll", unix.EINVAL, func(s *sys.S
 	s.PrepPollUpdate(1, 2, 0, sys.IORING_POLL_UPDATE_USER_DATA)
 })
 
-// needPollRework needs the way of polling that came with Linux 5.17. Before it a
-// poll could be updated and never complete, and its process could not end. To try
-// that would do the harm, so it is known by a feature of the same release.
-var needPollRework = Need{"polling as of Linux 5.17", needFeature(sys.IORING_FEAT_CQE_SKIP).ask}
+// needPollUpdate needs a kernel that does not lose a poll which an update completes.
+// Several did, up to 6.17 and in some of the releases of 6.18, and the process of such
+// a poll could not end. To try it would do the harm, so it is known by a flag that
+// came with 6.19.
+var needPollUpdate = Need{"poll updates as of Linux 6.19", needSetup(sys.IORING_SETUP_SQE_MIXED).ask}
