@@ -213,7 +213,7 @@ func Compare(ta, tb *Trace, a, b Backend) Result {
 		res.Outcome, res.Reason = Skipped, tb.Lacks
 		return res
 	}
-	res.Diff = unified(a.Name, b.Name, ta.Lines(), tb.Lines())
+	res.Diff = Unified(a.Name, b.Name, ta.Lines(), tb.Lines())
 	switch {
 	case res.Diff != "":
 		res.Outcome = Different

@@ -120,10 +120,10 @@ func TestUnified(t *testing.T) {
 		{"a b a b a", "b a b a b"},
 	}
 	for _, c := range cases {
-		if d := unified("a", "b", lines(c.a), lines(c.a)); d != "" {
+		if d := Unified("a", "b", lines(c.a), lines(c.a)); d != "" {
 			t.Errorf("%q against itself: %s", c.a, d)
 		}
-		d := unified("a", "b", lines(c.a), lines(c.b))
+		d := Unified("a", "b", lines(c.a), lines(c.b))
 		if d == "" {
 			t.Errorf("no difference between %q and %q", c.a, c.b)
 			continue

@@ -9,9 +9,9 @@ import (
 
 const contextLines = 3
 
-// unified returns the difference between two lists of lines in the unified
+// Unified returns the difference between two lists of lines in the unified
 // format, "" if there is none.
-func unified(aName, bName string, a, b []string) string {
+func Unified(aName, bName string, a, b []string) string {
 	// common[i][j] is the length of the longest common subsequence of a[i:] and
 	// b[j:].
 	common := make([][]int, len(a)+1)
