@@ -36,6 +36,7 @@ something could not be tried, or nothing was compared: for example in a build
 without liburing.`,
 	flags: func(c *call) {
 		c.set.StringVar(&c.modes, "mode", "", "run only in these ring `MODES`, such as plain,sqpoll")
+		c.set.IntVar(&c.count, "count", 1, "run the scenarios this many `TIMES`: what differs now and then is a difference")
 		c.set.BoolVar(&c.quiet, "q", false, "leave out scenarios that are equal or skipped, and progress")
 		c.set.Uint64Var(&c.random, "random", 0, "run this many random programs, `N`, instead of scenarios")
 		c.set.Uint64Var(&c.seed, "seed", 1, "the first random program's number, `S`")
@@ -60,6 +61,9 @@ var outcomeWords = map[scenario.Outcome]string{
 }
 
 func runDiff(c *call) int {
+	if c.count < 1 {
+		return c.fail(fmt.Errorf("count %d: it must be at least 1", c.count))
+	}
 	o := c.options()
 	if c.random > 0 && len(c.args)+len(c.modes) > 0 {
 		return c.fail(errors.New("-random takes no scenarios, records or -mode"))
@@ -92,9 +96,25 @@ func (c *call) diff(ctx context.Context, o scenario.Options) int {
 		}
 		o.Each = func(r scenario.Result) { c.diffLine(r, width) }
 	}
-	r, err := scenario.Diff(ctx, o)
-	if err != nil && ctx.Err() == nil {
-		return c.fail(err)
+	var r scenario.Report
+	var err error
+	for i := range c.count {
+		var again scenario.Report
+		again, err = scenario.Diff(ctx, o)
+		if err != nil && ctx.Err() == nil {
+			return c.fail(err)
+		}
+		for outcome, n := range r.Count {
+			again.Count[outcome] += n
+		}
+		again.Results = append(r.Results, again.Results...)
+		r = again
+		if err != nil {
+			break
+		}
+		if c.count > 1 && !c.json {
+			c.printf("run %d of %d: in all %s\n", i+1, c.count, counts(r.Count))
+		}
 	}
 	if c.json {
 		if r.Results == nil {

@@ -118,6 +118,11 @@ func TestDiffDifference(t *testing.T) {
 		t.Errorf("-json: %+v", doc)
 	}
 
+	out, errs, status = diff(t.Context(), o, "-count", "3", "-q")
+	if status != exitNo || errs != "" || strings.Count(out, "\n--- wrong")+strings.Count(out, "@@ ") < 3 || !strings.Contains(out, "\nrun 3 of 3: in all 0 equal, 3 different") {
+		t.Errorf("-count 3: status %d, stderr %q, stdout\n%s", status, errs, out)
+	}
+
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	out, errs, status = diff(ctx, o)

@@ -6,6 +6,7 @@
 //	uring diff [-json] [-o FILE] [PATTERN...]     the same programs on both backends
 //	uring diff A B                                two records
 //	uring record [-json] [-o FILE] [PATTERN...]   what the programs see on one backend
+//	uring matrix [-json] [-o FILE] [-svg FILE] DIR   a page of what many kernels do
 //	uring list scenarios|ops|flags|features       what this program knows
 //	uring version                                 backend, liburing, Go and kernel
 //
@@ -61,12 +62,14 @@ type call struct {
 	seed    uint64
 	whole   bool
 	backend string
+	svg     string
+	count   int
 
 	output // set when the flags are known
 }
 
 func commands() []*command {
-	return []*command{probeCommand, checkCommand, diffCommand, recordCommand, listCommand, versionCommand}
+	return []*command{probeCommand, checkCommand, diffCommand, recordCommand, matrixCommand, listCommand, versionCommand}
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
