@@ -175,3 +175,45 @@ debian_package() (
 	fi
 	printf '%s\n' "$dir"
 )
+
+# liburing_prefix CACHE SUITE prints a directory with the header and the libraries of
+# the liburing of a Debian suite, in include and lib. The version is part of its name:
+# the cache of the go command knows a header's directory and not what is in it.
+liburing_prefix() (
+	set -e
+	cache=$1
+	dev=$(debian_package "$cache" "$2" liburing-dev)
+	lib=$(debian_package "$cache" "$2" liburing2)
+	prefix=$cache/prefix/${dev##*/}
+	if [ "${dev##*/}" != "${lib##*/}" ]; then
+		say "$2 has liburing-dev ${dev##*/} and liburing2 ${lib##*/}: its packages do not fit together at the moment"
+		exit 1
+	fi
+	if [ ! -d "$prefix" ]; then
+		mkdir -p "$cache/prefix"
+		work=$(mktemp -d "$cache/prefix/work.XXXXXX")
+		mkdir "$work/lib"
+		cp -R "$dev/usr/include" "$work/"
+		cp -P "$dev"/usr/lib/*/liburing.a "$dev"/usr/lib/*/liburing.so "$lib"/usr/lib/*/liburing.so.2* "$work/lib/"
+		header_shim "$work/include"
+		mv "$work" "$prefix"
+	fi
+	printf '%s\n' "$prefix"
+)
+
+# header_shim DIR stands in for a header that liburing includes from 2.12 on and that
+# is not in the headers of Linux before 6.15. One number is wanted of it, that of the
+# command to discard blocks.
+header_shim() {
+	if echo '#include <linux/blkdev.h>' | $(go env CC) -E -x c - >/dev/null 2>&1; then
+		return
+	fi
+	mkdir -p "$1/linux"
+	cat >"$1/linux/blkdev.h" <<-END
+		#ifndef _LINUX_BLKDEV_H
+		#define _LINUX_BLKDEV_H
+		#include <linux/ioctl.h>
+		#define BLOCK_URING_CMD_DISCARD _IO(0x12, 0)
+		#endif
+	END
+}
