@@ -36,11 +36,11 @@ something could not be tried, or nothing was compared: for example in a build
 without liburing.`,
 	flags: func(c *call) {
 		c.set.StringVar(&c.modes, "mode", "", "run only in these ring `MODES`, such as plain,sqpoll")
-		c.set.IntVar(&c.count, "count", 1, "run the scenarios this many `TIMES`: what differs now and then is a difference")
+		c.set.IntVar(&c.count, "count", 1, "run the scenarios `N` times: what differs now and then is a difference")
 		c.set.BoolVar(&c.quiet, "q", false, "leave out scenarios that are equal or skipped, and progress")
 		c.set.Uint64Var(&c.random, "random", 0, "run this many random programs, `N`, instead of scenarios")
 		c.set.Uint64Var(&c.seed, "seed", 1, "the first random program's number, `S`")
-		c.set.BoolVar(&c.whole, "whole", false, "print random programs whole, not the shortest that differ")
+		c.set.BoolVar(&c.whole, "whole", false, "print random programs as they are, not the shortest with the same difference")
 	},
 	run: runDiff,
 }
