@@ -101,6 +101,13 @@ func (c *Conn) send(ctx context.Context, b []byte) (n int, err error) {
 	}
 	for n < len(b) {
 		rest := b[n:min(len(b), n+atOnce)]
+		if n == 0 && c.d.read.watch.Load() != nil && len(rest) < c.zeroCopy {
+			m, err := c.d.trySend(s, rest)
+			if n += m; err != nil || n == len(b) {
+				return n, err
+			}
+			rest = rest[m:]
+		}
 		op := proactor.Send(c.d.fd, rest, unix.MSG_NOSIGNAL|unix.MSG_WAITALL)
 		if len(rest) >= c.zeroCopy {
 			op = proactor.SendZC(c.d.fd, rest, unix.MSG_NOSIGNAL|unix.MSG_WAITALL)

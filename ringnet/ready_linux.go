@@ -106,6 +106,24 @@ func (w *watch) receive(ctx context.Context, fd int, b []byte) (int, error) {
 	}
 }
 
+// trySend sends what there is room for, without a request: the sender is busy with
+// much else, and so are few others at the same moment. It has no error if there is no
+// room.
+func (d *desc) trySend(s *side, b []byte) (n int, err error) {
+	for {
+		if err := s.gate.Err(); err != nil {
+			return 0, err
+		}
+		switch n, err = unix.Write(d.fd, b); err {
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN:
+			return 0, nil
+		}
+		return max(n, 0), err
+	}
+}
+
 // until returns a context that ends with ctx and with the deadline. over, if not nil,
 // is to be called in the end.
 func (w *watch) until(ctx context.Context) (both context.Context, over func()) {
