@@ -63,9 +63,7 @@ func (c *Conn) readFrom(r io.Reader) (n int64, done bool, err error) {
 		if rawErr != nil {
 			return 0, false, nil
 		}
-		if regular(from) {
-			n, done, err = c.sendFile(from, limit)
-		} else {
+		if n, done, err = c.sendFile(from, limit); !done && err == nil { // it may be a pipe
 			n, done, err = splice(raw{&c.d, c.wrap}, from, limit)
 		}
 	case *Conn:
@@ -114,15 +112,6 @@ func (c *Conn) writeTo(w io.Writer) (int64, bool, error) {
 		return 0, false, nil
 	}
 	return splice(to, raw{&c.d, c.wrap}, 1<<63-1)
-}
-
-// regular reports whether sendfile can read from a descriptor.
-func regular(f syscall.RawConn) (is bool) {
-	f.Control(func(fd uintptr) {
-		var st unix.Stat_t
-		is = unix.Fstat(int(fd), &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG
-	})
-	return is
 }
 
 // stretch is the most that one call moves, so that Close and deadlines have a chance.
