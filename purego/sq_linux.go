@@ -71,9 +71,6 @@ func (q *sq) advance(n int) {
 // tail. With one, the load of the wake-up flag that follows must not be moved
 // before the store, and only a sequentially consistent store promises that.
 func (q *sq) publish() (pending, fresh uint32) {
-	if q.foreign {
-		q.follow()
-	}
 	if q.rewind {
 		n := q.local
 		q.local, q.shared, q.zeroed, q.dirty = 0, 0, 0, n
