@@ -168,13 +168,28 @@ int uring_close(struct uring_ring *h)
 	return 0;
 }
 
+/*
+ * Of a ring in the caller's memory the library leaves out the queues (seen with
+ * 2.15): they are marked here, from the first word to the last entry, once more
+ * where the library did it.
+ */
 int uring_dontfork(struct uring_ring *h)
 {
-	int ret = io_uring_ring_dontfork(h->ring);
+	struct io_uring *ring = h->ring;
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = (uintptr_t)ring->sq.khead & ~(page - 1);
+	unsigned wide = !!(ring->flags & IORING_SETUP_CQE32);
+	uintptr_t to = (uintptr_t)(ring->cq.cqes +
+				   ((size_t)*ring->cq.kring_entries << wide));
+	int ret = io_uring_ring_dontfork(ring);
 
-	if (!ret)
-		h->dontfork = true;
-	return ret;
+	if (ret)
+		return ret;
+	if (to > from && madvise((void *)from, (to - from + page - 1) & ~(page - 1),
+				 MADV_DONTFORK))
+		return -errno;
+	h->dontfork = true;
+	return 0;
 }
 
 static void set_iowait(struct uring_ring *h, bool on)

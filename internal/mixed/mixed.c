@@ -186,6 +186,9 @@ int mixed_fork(struct io_uring *ring, int what)
 			*(volatile unsigned *)ring->cq.khead = head;
 			break;
 		}
+		case MIXED_ADD:
+			mixed_nops(ring, 99, 1);
+			/* fallthrough */
 		case MIXED_SUBMIT:
 			ret = io_uring_submit(ring);
 			if (ret < 0)

@@ -122,6 +122,7 @@ const (
 	TouchSQE  = C.MIXED_TOUCH_SQE
 	TouchRing = C.MIXED_TOUCH_RING
 	Submit    = C.MIXED_SUBMIT
+	Add       = C.MIXED_ADD
 	CloseFd   = C.MIXED_CLOSE
 	OwnRing   = C.MIXED_OWN
 )
@@ -145,3 +146,6 @@ func Address(s *sys.SQE) uintptr { return uintptr(unsafe.Pointer(s)) }
 
 // Beyond returns a pointer that many bytes further on.
 func Beyond(p unsafe.Pointer, n int) unsafe.Pointer { return unsafe.Add(p, n) }
+
+// Byte is where a byte lies.
+func Byte(b *byte) uintptr { return uintptr(unsafe.Pointer(b)) }

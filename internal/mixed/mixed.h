@@ -33,7 +33,8 @@ enum {
 	MIXED_NOTHING,    // nothing
 	MIXED_TOUCH_SQE,  // writes to the entries
 	MIXED_TOUCH_RING, // writes the head of the completion queue, unchanged
-	MIXED_SUBMIT,     // submits what lies in the queue: exits with the number
+	MIXED_SUBMIT,     // submits what lies in the queue; exits with the number
+	MIXED_ADD,        // the same after adding an entry with the number 99
 	MIXED_CLOSE,      // closes the descriptor
 	MIXED_OWN,        // makes a ring of its own and uses it
 };
