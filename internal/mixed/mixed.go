@@ -5,7 +5,7 @@
 // cgo. What it does with a ring, it does as a C program would: by calling liburing.
 package mixed
 
-// #cgo CFLAGS: -D_GNU_SOURCE -std=gnu11 -Wall -Wextra -Wno-sign-compare -Wno-unused-parameter
+// #cgo CFLAGS: -D_GNU_SOURCE -std=gnu11 -Wall -Wextra -Wno-sign-compare -Wno-unused-parameter -I${SRCDIR}/../../liburing
 // #cgo !uringstatic LDFLAGS: -luring
 // #cgo uringstatic LDFLAGS: -l:liburing.a
 // #include "mixed.h"
@@ -149,3 +149,26 @@ func Beyond(p unsafe.Pointer, n int) unsafe.Pointer { return unsafe.Add(p, n) }
 
 // Byte is where a byte lies.
 func Byte(b *byte) uintptr { return uintptr(unsafe.Pointer(b)) }
+
+// A Crew is threads of C's at work.
+type Crew struct{ c *C.struct_mixed_crew }
+
+// Start makes threads that pass n entries each through the dispatcher, up to window
+// at a time.
+func Start(dispatcher unsafe.Pointer, threads, n, window int) Crew {
+	return Crew{C.mixed_crew_start((*C.struct_uring_dispatch)(dispatcher), C.uint(threads), C.uint(n), C.uint(window))}
+}
+
+// Join waits for the threads and says what went wrong; EPROTO is a completion that
+// was not a thread's.
+func (c Crew) Join() error {
+	_, err := answer("crew", C.mixed_crew_join(c.c))
+	return err
+}
+
+// Dispatch makes a dispatcher in C; FreeDispatch releases it.
+func (r Ring) Dispatch(bits int) unsafe.Pointer {
+	return unsafe.Pointer(C.mixed_dispatch(r.c, C.uint(bits)))
+}
+
+func FreeDispatch(d unsafe.Pointer) { C.mixed_dispatch_free((*C.struct_uring_dispatch)(d)) }

@@ -43,5 +43,16 @@ int mixed_fork(struct io_uring *ring, int what);
 // The same for mappings and a descriptor without a struct io_uring.
 int mixed_fork_at(uintptr_t at);
 
+// Threads of C's that pass n entries each through a dispatcher, with a tag each, up
+// to window at a time, and check that they get theirs and nothing else. Start
+// returns NULL without memory; join waits for them and returns 0, or what went wrong as -errno
+// (EPROTO for a completion that was not theirs).
+struct uring_dispatch;
+struct mixed_crew *mixed_crew_start(struct uring_dispatch *d, unsigned threads, unsigned n, unsigned window);
+int mixed_crew_join(struct mixed_crew *c);
+
+// A dispatcher made in C, for a ring of C's.
+struct uring_dispatch *mixed_dispatch(struct io_uring *ring, unsigned bits);
+void mixed_dispatch_free(struct uring_dispatch *d);
 
 #endif
