@@ -61,7 +61,7 @@ func NewDispatcher(r *Ring, bits int) (*Dispatcher, error) {
 		C.free(unsafe.Pointer(d))
 		return nil, fmt.Errorf("uring: a dispatcher for a ring with completions of 32 bytes: %w", syscall.Errno(-ret))
 	}
-	r.copies = 0 // others reap while Submit would look
+	r.look = 0 // others reap while Submit would look
 	return &Dispatcher{d: d, ring: r, made: true}, nil
 }
 
@@ -83,7 +83,7 @@ func AdoptDispatcher(ptr unsafe.Pointer) (*Dispatcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.copies = 0
+	r.look = 0
 	return &Dispatcher{d: d, ring: r}, nil
 }
 
