@@ -45,7 +45,7 @@ const timeoutData = math.MaxUint64
 // A view is a ring for the length of one call, and room for what the kernel reads
 // meanwhile: it must not lie on a goroutine's stack, which moves.
 type view struct {
-	purego.Ring
+	purego.Foreign
 	c *cring.Ring
 
 	wait   sys.Wait
@@ -137,7 +137,7 @@ func uringgo_queue_init(entries C.uint, ring, params, mem unsafe.Pointer, size C
 	if err != nil {
 		return code(err)
 	}
-	r.Store(c)
+	purego.HandOver(r, c)
 	return C.int(used)
 }
 
@@ -149,7 +149,7 @@ func uringgo_queue_mmap(fd C.int, params, ring unsafe.Pointer) C.int {
 	if err != nil {
 		return code(err)
 	}
-	r.Store(c)
+	purego.HandOver(r, c)
 	return 0
 }
 

@@ -26,6 +26,10 @@ import (
 	"github.com/uring-go/uring/sys"
 )
 
+// Foreign is a Ring for the length of one call. It is a type of its own, so that
+// Ring has none of these methods: they do not look whether it is closed.
+type Foreign struct{ Ring }
+
 // at returns the object whose address is stored in a field of a struct of C's.
 func at[T any](field *uintptr) *T { return *(**T)(unsafe.Pointer(field)) }
 
@@ -38,7 +42,7 @@ func addressOf[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
 
 // Load makes r the ring that c describes. What r was before is forgotten, not
 // closed.
-func (r *Ring) Load(c *cring.Ring) {
+func (r *Foreign) Load(c *cring.Ring) {
 	flags := sys.SetupFlags(c.Flags)
 	shift := func(wide sys.SetupFlags) uint8 {
 		if flags&wide != 0 {
@@ -46,7 +50,7 @@ func (r *Ring) Load(c *cring.Ring) {
 		}
 		return 0
 	}
-	*r = Ring{
+	r.Ring = Ring{
 		fd:         int(c.RingFd),
 		enterFd:    int(c.EnterRingFd),
 		enterFlags: sys.EnterFlags(c.IntFlags & cring.EnterFlags),
@@ -90,7 +94,7 @@ func (r *Ring) Load(c *cring.Ring) {
 // LoadOwner is Load for calls that register, resize or close: it takes the
 // calling thread for the one that registered the descriptor, as C does, and
 // knows what is to be unmapped.
-func (r *Ring) LoadOwner(c *cring.Ring) {
+func (r *Foreign) LoadOwner(c *cring.Ring) {
 	r.Load(c)
 	if r.registered {
 		r.noteThread()
@@ -119,7 +123,7 @@ func (r *Ring) LoadOwner(c *cring.Ring) {
 // in use by another thread then.
 //
 // With IORING_SETUP_SQ_REWIND only c is told; Submit does the rest.
-func (r *Ring) FlushTo(c *cring.Ring) uint32 {
+func (r *Foreign) FlushTo(c *cring.Ring) uint32 {
 	if r.sq.rewind {
 		c.SQ.Tail = 0
 		return r.sq.local
@@ -130,16 +134,16 @@ func (r *Ring) FlushTo(c *cring.Ring) uint32 {
 }
 
 // NeedsWakeup reports whether entries wait for a kernel thread that sleeps.
-func (r *Ring) NeedsWakeup() bool { return r.sq.has(sys.IORING_SQ_NEED_WAKEUP) }
+func (r *Foreign) NeedsWakeup() bool { return r.sq.has(sys.IORING_SQ_NEED_WAKEUP) }
 
 // Flushes reports whether completions can appear only by entering the kernel.
-func (r *Ring) Flushes() bool { return r.flushes() }
+func (r *Foreign) Flushes() bool { return r.flushes() }
 
 // WaitSQ waits until the kernel's thread has made room in the submission queue
 // (IORING_SETUP_SQPOLL, Linux 5.10).
 //
 // liburing: io_uring_sqring_wait
-func (r *Ring) WaitSQ() error {
+func (r *Foreign) WaitSQ() error {
 	_, errno := enterWait(r.enterFd, 0, 0, r.enterFlags|sys.IORING_ENTER_SQ_WAIT)
 	return sys.EnterError(errno)
 }
@@ -147,7 +151,7 @@ func (r *Ring) WaitSQ() error {
 // Front returns the completion that the next Peek would give, without consuming
 // it, or nil; ready is how many are in the queue, it included. Padding before it
 // is consumed.
-func (r *Ring) Front() (c *sys.CQE, ready uint32) {
+func (r *Foreign) Front() (c *sys.CQE, ready uint32) {
 	for {
 		head := r.cq.head.Load()
 		if ready = r.cq.tail.Load() - head; ready == 0 {
@@ -162,7 +166,7 @@ func (r *Ring) Front() (c *sys.CQE, ready uint32) {
 }
 
 // Skip consumes the completion that Front returned.
-func (r *Ring) Skip(c *sys.CQE) {
+func (r *Foreign) Skip(c *sys.CQE) {
 	release.Store(r.cq.head, r.cq.head.Load()+slots(c))
 }
 
@@ -170,7 +174,7 @@ func (r *Ring) Skip(c *sys.CQE) {
 // their number, without consuming any but padding before the first. Padding
 // after that ends the batch: consuming it would consume what is before it.
 // If nothing is ready it enters the kernel where that can bring completions.
-func (r *Ring) FrontBatch(dst []uintptr) int {
+func (r *Foreign) FrontBatch(dst []uintptr) int {
 	n := r.cq.front(dst)
 	if n == 0 && len(dst) > 0 && r.sq.has(sys.IORING_SQ_CQ_OVERFLOW|sys.IORING_SQ_TASKRUN) && r.flush() {
 		n = r.cq.front(dst)
@@ -218,9 +222,15 @@ func (q *cq) front(dst []uintptr) (n int) {
 	return n
 }
 
-// Store hands a ring that New, NewMem, Map or Resize made over to c, which owns
-// the descriptor and the mappings from then on. Nothing of r may be used later.
-func (r *Ring) Store(c *cring.Ring) {
+// HandOver is for a ring that New, NewMem or MapFd made: from then on c owns its
+// descriptor and mappings, and r must not be used.
+func HandOver(r *Ring, c *cring.Ring) {
+	f := Foreign{Ring: *r}
+	f.Store(c)
+}
+
+// Store writes to c all that it holds of a ring, after Resize for instance.
+func (r *Foreign) Store(c *cring.Ring) {
 	p := &r.params
 	sqMem, cqMem := addressOf(unsafe.SliceData(r.maps.sq)), addressOf(unsafe.SliceData(r.maps.cq))
 	c.SQ = cring.SQ{
@@ -280,7 +290,7 @@ func (r *Ring) Store(c *cring.Ring) {
 }
 
 // StoreFd writes to c what registering or closing the descriptor changed.
-func (r *Ring) StoreFd(c *cring.Ring) {
+func (r *Foreign) StoreFd(c *cring.Ring) {
 	c.RingFd, c.EnterRingFd = int32(r.fd), int32(r.enterFd)
 	c.IntFlags &^= cring.RegRing | cring.RegRegRing
 	if r.registered {
@@ -307,7 +317,7 @@ func MapFd(fd int, p *sys.Params) (*Ring, error) {
 
 // KeepFromChildren is DontFork after LoadOwner. Of memory that the program lent to
 // the ring, whose size it does not know, it covers the entries.
-func (r *Ring) KeepFromChildren() error {
+func (r *Foreign) KeepFromChildren() error {
 	if len(r.maps.owned) > 0 {
 		return r.DontFork()
 	}
