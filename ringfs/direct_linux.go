@@ -8,7 +8,10 @@ package ringfs
 // unaligned memory goes through one. A write that begins or ends within a block could
 // read that block, change it and write it back, but would then undo what somebody else
 // has written to it meanwhile. So such ends go through the page cache, where the kernel
-// sees to that, and are written back and dropped from it before the call returns.
+// sees to that, and are written back and dropped from it before the call returns. While
+// one goes that way, no other write of the File is under way. Those of other descriptors
+// are their own business, as always with O_DIRECT: the kernel answers a sync with EIO when
+// one page was written in both ways at the same time.
 
 import (
 	"context"

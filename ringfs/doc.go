@@ -21,9 +21,15 @@
 // more. It pays to read many places at once (ReadAtv), to read past the page cache with
 // many reads in flight, each on a goroutine and none on a thread (O_DIRECT), to read
 // many small files (ReadFiles), to write and to sync in one step (WriteSync), and where
-// a call must end when its context does. Renames, links, removals and syncs are carried
-// out by threads of the kernel: one after the other they are slower than with package
-// os.
+// a call must end when its context does. Stat, renames, links, removals and syncs are
+// carried out by threads of the kernel: one after the other they are slower than with
+// package os.
+//
+// With O_DIRECT, memory, offset and length of a read or write may be whatever they are;
+// Alignment says which take the straight way, and Aligned makes memory that does. Writes
+// that begin or end within a block are slower, for they go through the page cache and are
+// written back at once; what else writes to the same file meanwhile, through another File
+// or past this package, must keep out of those pages.
 //
 // # Ordinary calls
 //

@@ -22,7 +22,7 @@ import (
 
 func TestReaders(t *testing.T) {
 	each(t, func(t *testing.T, o *OS) {
-		content := make([]byte, 70_000)
+		content := make([]byte, 20_000)
 		place(content, 0)
 		name := temp(t, len(content))
 		if err := iotest.TestReader(must(t, o, name, os.O_RDONLY), content); err != nil {

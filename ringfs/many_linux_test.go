@@ -49,13 +49,13 @@ func manyFiles(t *testing.T, n int) (dir string, names []string) {
 
 func TestReadFiles(t *testing.T) {
 	each(t, func(t *testing.T, o *OS) {
-		dir, names := manyFiles(t, 1000)
+		dir, names := manyFiles(t, 450)
 		fsys, err := o.Root(t.Context(), dir)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer fsys.Close()
-		for _, n := range []int{0, 1, 63, 64, 65, 128, 1000} {
+		for _, n := range []int{0, 1, 63, 64, 65, 128, 450} {
 			i := 0
 			for f, err := range o.ReadFiles(t.Context(), slices.Values(names[:n])) {
 				if err != nil || f.Name != names[i] || !bytes.Equal(f.Data, content(i)) {
@@ -98,7 +98,7 @@ func TestReadFiles(t *testing.T) {
 
 func TestReadFilesErrors(t *testing.T) {
 	each(t, func(t *testing.T, o *OS) {
-		dir, names := manyFiles(t, 400)
+		dir, names := manyFiles(t, 250)
 		list := slices.Insert(slices.Clone(names), 100, "/proc/self/status", dir, dir+"/none", "", "a\x00b", "/proc/self/mem")
 		var errs []error
 		good := 0
@@ -115,7 +115,7 @@ func TestReadFilesErrors(t *testing.T) {
 				t.Errorf("%s is not whole: %q, %v", f.Name, f.Data, err)
 			}
 		}
-		if good != 401 || len(errs) != 5 {
+		if good != 251 || len(errs) != 5 {
 			t.Fatalf("%d files, errors %v", good, errs)
 		}
 		for i, is := range []error{syscall.EISDIR, fs.ErrNotExist, fs.ErrNotExist, syscall.EINVAL, syscall.EIO} {
