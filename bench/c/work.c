@@ -305,6 +305,7 @@ int main(int argc, char **argv)
 	struct io_uring_params p = {};
 	long long (*round)(void);
 	long long ns = 0, limit = 0, wall, cpu, ops;
+	const char *entries;
 	int ret;
 
 	if (argc < 5)
@@ -314,15 +315,18 @@ int main(int argc, char **argv)
 		limit = atoll(argv[4]);
 	else
 		ns = atoll(argv[4]) * 1000000LL;
-	if (!strcmp(argv[2], "defer"))
+	if (!strncmp(argv[2], "defer", 5))
 		p.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
-	if (!strcmp(argv[2], "sqpoll"))
+	if (!strncmp(argv[2], "sqpoll", 6))
 		p.flags = IORING_SETUP_SQPOLL;
-	ret = io_uring_queue_init_params(depth * 2 > LEAST ? depth * 2 : LEAST,
+	entries = strstr(argv[2], ",entries=");
+	ret = io_uring_queue_init_params(entries	    ? atoi(entries + 9) :
+					 depth * 2 > LEAST ? depth * 2 :
+							     LEAST,
 					 &ring, &p);
 	if (ret)
 		die("init", ret);
-	if (!strcmp(argv[2], "defer")) {
+	if (!strncmp(argv[2], "defer", 5)) {
 		ret = io_uring_register_ring_fd(&ring);
 		if (ret != 1)
 			die("register ring", ret);

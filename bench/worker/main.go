@@ -4,7 +4,9 @@
 //
 //	worker BACKEND WORKLOAD MODE DEPTH LENGTH [FILE]
 //
-// LENGTH is milliseconds, or operations with an x behind them.
+// LENGTH is milliseconds, or operations with an x behind them. MODE is plain, defer
+// or sqpoll; behind a comma entries=N is the ring's size, rings=N how many rings
+// take turns, and sqcpu=N the CPU of the kernel's thread.
 package main
 
 import (
@@ -38,6 +40,10 @@ type workload interface {
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("worker: ")
+	if len(os.Args) == 2 && os.Args[1] == "version" {
+		fmt.Println(liburing.Version())
+		return
+	}
 	if len(os.Args) < 6 {
 		log.Fatal("usage: worker BACKEND WORKLOAD MODE DEPTH LENGTH [FILE]")
 	}
@@ -49,14 +55,44 @@ func main() {
 		path = os.Args[6]
 	}
 	if backend == "os" {
-		report(osReads(path, strings.Contains(name, "direct"), depth, length.d))
+		switch name {
+		case "pingpong":
+			report(osPingpong(depth, length.d))
+		case "mrecv":
+			report(osMessages(depth, length.d))
+		default:
+			report(osReads(path, strings.Contains(name, "direct"), depth, length.d))
+		}
 		return
 	}
-	r, err := open(backend, mode, uint32(max(least, 2*depth)))
+	mode, option, _ := strings.Cut(mode, ",")
+	entries, rings, sqCPU := max(least, 2*depth), 1, -1
+	if option != "" {
+		key, value, _ := strings.Cut(option, "=")
+		switch key {
+		case "entries":
+			entries = number(value)
+		case "rings":
+			rings = number(value)
+		case "sqcpu":
+			sqCPU = int(value[0] - '0')
+		default:
+			log.Fatalf("option %q", option)
+		}
+	}
+	r, err := open(backend, mode, uint32(entries), sqCPU)
 	check1(err)
 	defer r.Close()
 	var w workload
 	switch {
+	case name == "nop" && rings > 1:
+		all := &turns{nops: nops{depth}, rings: []*uring.Ring{r}}
+		for len(all.rings) < rings {
+			more, err := open(backend, mode, uint32(entries), sqCPU)
+			check1(err)
+			all.rings = append(all.rings, more)
+		}
+		w = all
 	case name == "nop":
 		w = &nops{depth}
 	case strings.HasPrefix(name, "read"):
@@ -97,7 +133,7 @@ func parseLength(s string) length {
 
 func (l length) tenth() length { return length{l.ops / 10, l.d / 10} }
 
-func open(backend, mode string, entries uint32) (*uring.Ring, error) {
+func open(backend, mode string, entries uint32, sqCPU int) (*uring.Ring, error) {
 	var p sys.Params
 	switch mode {
 	case "defer":
@@ -105,6 +141,13 @@ func open(backend, mode string, entries uint32) (*uring.Ring, error) {
 		p.Flags = sys.IORING_SETUP_SINGLE_ISSUER | sys.IORING_SETUP_DEFER_TASKRUN
 	case "sqpoll":
 		p.Flags = sys.IORING_SETUP_SQPOLL
+		if sqCPU >= 0 {
+			p.Flags |= sys.IORING_SETUP_SQ_AFF
+			p.SQThreadCPU = uint32(sqCPU)
+		}
+	case "plain":
+	default:
+		return nil, fmt.Errorf("mode %q", mode)
 	}
 	var b uring.Backend
 	var err error

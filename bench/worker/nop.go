@@ -30,3 +30,15 @@ func (w *nops) round(r *uring.Ring, cqes []uring.CQE) int {
 }
 
 func (*nops) finish(*uring.Ring) {}
+
+// turns does its NOPs on several rings, one after the other.
+type turns struct {
+	nops
+	rings []*uring.Ring
+	last  int
+}
+
+func (w *turns) round(_ *uring.Ring, cqes []uring.CQE) int {
+	w.last++
+	return w.nops.round(w.rings[w.last%len(w.rings)], cqes)
+}
