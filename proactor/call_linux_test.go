@@ -515,6 +515,60 @@ func TestTooManyInFlight(t *testing.T) {
 	})
 }
 
+// An operation that is cancelled before the kernel has seen it breaks its chain, and
+// no other.
+func TestCancelInBacklog(t *testing.T) {
+	eachRing(t, func(t *testing.T, config Config) {
+		config.Rings, config.Crowd = 1, CrowdNever
+		for struck := range 4 {
+			p := open(t, config)
+			r := (*p.rings.Load())[0]
+			file, a, b := tempFile(t, 0), []byte("a"), []byte("b")
+			fd := int(file.Fd())
+			chain := []Op{Write(fd, a, 0), Write(fd, a, 1).WithTimeout(time.Minute), Write(fd, a, 2), Write(fd, a, 3)}
+			first, n := r.table.prepare(chain, true, true)
+			stranger, m := r.table.prepare([]Op{Write(fd, b, 4)}, false, true)
+			if n != len(chain) || m != 1 {
+				t.Fatal(n, m)
+			}
+			var slots []*slot // of the operations
+			r.mu.Lock()
+			r.enter()
+			for _, lead := range []*slot{first, stranger} {
+				for s := lead; s != nil; s = s.mate {
+					s.armed = armedMark(s.generation)
+					r.backlog = append(r.backlog, s)
+					if !s.companion {
+						slots = append(slots, s)
+					}
+				}
+			}
+			r.cancelNow(slots[struck], slots[struck].generation)
+			r.turn()
+			r.leave()
+			sleep(t.Context(), first)
+			sleep(t.Context(), stranger)
+			for i, s := range slots {
+				want := int32(1)
+				if i >= struck && i < len(chain) {
+					want = -int32(syscall.ECANCELED)
+				}
+				if s.res != want {
+					t.Errorf("%d cancelled: the result of %d is %d, not %d", struck, i, s.res, want)
+				}
+			}
+			got, err := os.ReadFile(file.Name())
+			want := append([]byte("aaaa"), 'b')
+			clear(want[struck:4])
+			if err != nil || string(got) != string(want) {
+				t.Errorf("%d cancelled: the file has %q, %v", struck, got, err)
+			}
+			r.table.put(first)
+			r.table.put(stranger)
+		}
+	})
+}
+
 // A call that waits for a slot gets one of another ring, while all that is in flight
 // on its own is stuck.
 func TestSlotOfAnotherRing(t *testing.T) {

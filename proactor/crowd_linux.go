@@ -42,7 +42,7 @@ const (
 
 // crowds is the part of a ring that callers drive which decides.
 type crowds struct {
-	always bool
+	always atomic.Bool          // it is wanted whatever the number of calls
 	busy   atomic.Bool          // operations that may wait go to loop
 	loop   atomic.Pointer[ring] // with crowd set
 
@@ -97,7 +97,7 @@ func (r *ring) gatherCrowd() {
 // route returns the ring on which an operation is to begin.
 func (r *ring) route(o *Op) *ring {
 	if !r.busy.Load() {
-		if r.always && r.loop.Load() == nil {
+		if r.always.Load() && r.loop.Load() == nil {
 			r.mu.Lock()
 			r.gatherCrowd()
 			r.leave()
@@ -143,6 +143,7 @@ func newCrowd(from *ring) {
 	c, err := from.openCrowd()
 	if err != nil {
 		from.p.warn("no thread for many calls at once", err)
+		from.always.Store(false)
 		return
 	}
 	if c != nil {
@@ -245,7 +246,7 @@ func (c *crowd) run() {
 // dissolve has callers drive their rings again.
 func (c *crowd) dissolve() {
 	for _, r := range *c.r.p.rings.Load() {
-		if r.loop.Load() == c.r && !r.always {
+		if r.loop.Load() == c.r && !r.always.Load() {
 			r.busy.Store(false)
 		}
 	}

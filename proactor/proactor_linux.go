@@ -235,7 +235,7 @@ func (p *Proactor) addRing() (*ring, error) {
 		return nil, err
 	}
 	r := newRing(p, u)
-	r.always = p.config.Crowd == CrowdAlways
+	r.always.Store(p.config.Crowd == CrowdAlways)
 	grown := append(rings[:len(rings):len(rings)], r)
 	p.rings.Store(&grown)
 	return r, nil

@@ -541,8 +541,7 @@ func (r *ring) cancelNow(s *slot, generation uint32) {
 		return
 	}
 	if i := slices.Index(r.backlog, s); i >= 0 {
-		r.backlog = slices.Delete(r.backlog, i, i+1)
-		r.refuse(s)
+		r.strike(i)
 		return
 	}
 	if !r.space(1) {
@@ -552,6 +551,25 @@ func (r *ring) cancelNow(s *slot, generation uint32) {
 	r.counts.Cancels++
 	s.dying = s.armed
 	s.fillCancel(r.entry(), generation)
+}
+
+// strike takes an operation out of the backlog, with what is linked behind it, as the
+// kernel would: those would begin otherwise though it has not succeeded, and what is
+// before it would be linked to a stranger.
+func (r *ring) strike(i int) {
+	linked := func(i int) bool { return r.backlog[i].sqe.Flags&sys.IOSQE_IO_LINK != 0 }
+	end := i + 1
+	for end < len(r.backlog) && linked(end-1) {
+		end++
+	}
+	if i > 0 {
+		r.backlog[i-1].sqe.Flags &^= sys.IOSQE_IO_LINK
+	}
+	struck := slices.Clone(r.backlog[i:end])
+	r.backlog = slices.Delete(r.backlog, i, end)
+	for _, s := range struck {
+		r.refuse(s)
+	}
 }
 
 // shut cancels everything, and refuses what is still to come.
