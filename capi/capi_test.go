@@ -122,7 +122,7 @@ func TestInterface(t *testing.T) {
 	command(t, nil, "../scripts/capi-build", lib)
 
 	t.Run("Exports", func(t *testing.T) { checkExports(t, filepath.Join(lib, "liburing-go.so")) })
-	for _, name := range []string{"state", "files", "waits", "threads", "rest"} {
+	for _, name := range []string{"state", "files", "waits", "threads", "rest", "newer"} {
 		t.Run(name, func(t *testing.T) {
 			source := filepath.Join("testdata", name+".c")
 			dynamic, static := filepath.Join(t.TempDir(), "dynamic"), filepath.Join(t.TempDir(), "static")
