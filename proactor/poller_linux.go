@@ -20,7 +20,9 @@ type poller struct {
 	epoll   int // valid with file
 	file    *os.File
 	waiting map[int]*slot    // by descriptor, linked by next; -1 for those that wait for a time only
+	count   int              // of them
 	known   map[int]struct{} // descriptors that epoll was told of
+	masks   map[int]uint32   // what those that wait for a descriptor wait for, or more
 	over    bool
 	ended   chan struct{}
 	events  [64]unix.EpollEvent
@@ -41,8 +43,13 @@ func (l *poller) add(s *slot, fd int, events uint32) error {
 	s.sqe = sys.SQE{Fd: int32(fd), OpFlags: events}
 	s.armed = armedMark(s.generation)
 	s.next = l.waiting[fd]
+	if s.next != nil {
+		s.next.prev = s
+	}
 	l.waiting[fd] = s
+	l.count++
 	if fd >= 0 {
+		l.masks[fd] |= events
 		if errno := l.watch(fd); errno != 0 {
 			l.remove(s)
 			s.armed = 0
@@ -69,7 +76,8 @@ func (l *poller) open() error {
 		return err
 	}
 	l.epoll, l.file = epoll, file
-	l.waiting, l.known, l.ended = make(map[int]*slot), make(map[int]struct{}), make(chan struct{})
+	l.waiting, l.known, l.masks = make(map[int]*slot), make(map[int]struct{}), make(map[int]uint32)
+	l.ended = make(chan struct{})
 	go func() {
 		defer close(l.ended)
 		conn.Read(func(uintptr) bool { return l.look() })
@@ -77,12 +85,10 @@ func (l *poller) open() error {
 	return nil
 }
 
-// watch has epoll tell, once, of what the slots of a descriptor wait for.
+// watch has epoll tell, once, of what the slots of a descriptor wait for. It is called
+// for each of them, and so does not look at all of them.
 func (l *poller) watch(fd int) syscall.Errno {
-	e := unix.EpollEvent{Events: unix.EPOLLONESHOT, Fd: int32(fd)}
-	for s := l.waiting[fd]; s != nil; s = s.next {
-		e.Events |= s.sqe.OpFlags
-	}
+	e := unix.EpollEvent{Events: unix.EPOLLONESHOT | l.masks[fd], Fd: int32(fd)}
 	op := unix.EPOLL_CTL_ADD
 	if _, ok := l.known[fd]; ok {
 		op = unix.EPOLL_CTL_MOD
@@ -124,15 +130,19 @@ func (l *poller) look() bool {
 
 func (l *poller) tell(fd int, events uint32) {
 	const always = unix.EPOLLERR | unix.EPOLLHUP
+	var mask uint32
 	for s := l.waiting[fd]; s != nil; {
 		next := s.next
 		if s.sqe.OpFlags&events != 0 || events&always != 0 {
 			l.remove(s)
 			s.finish(int32(events & math.MaxInt32))
+		} else {
+			mask |= s.sqe.OpFlags
 		}
 		s = next
 	}
 	if l.waiting[fd] != nil {
+		l.masks[fd] = mask
 		if errno := l.watch(fd); errno != 0 {
 			for s := l.waiting[fd]; s != nil; {
 				next := s.next
@@ -147,32 +157,27 @@ func (l *poller) tell(fd int, events uint32) {
 // remove takes a slot out of the list of its descriptor.
 func (l *poller) remove(s *slot) {
 	fd := int(s.sqe.Fd)
-	at := l.waiting[fd]
-	if at == s {
-		if s.next == nil {
-			delete(l.waiting, fd)
-		} else {
-			l.waiting[fd] = s.next
-		}
-	} else {
-		for at.next != s {
-			at = at.next
-		}
-		at.next = s.next
+	if s.next != nil {
+		s.next.prev = s.prev
 	}
-	s.next = nil
+	switch {
+	case s.prev != nil:
+		s.prev.next = s.next
+	case s.next != nil:
+		l.waiting[fd] = s.next
+	default:
+		delete(l.waiting, fd)
+		delete(l.masks, fd)
+	}
+	s.next, s.prev = nil, nil
+	l.count--
 }
 
 // length is the number of slots that wait.
-func (l *poller) length() (n int) {
+func (l *poller) length() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, s := range l.waiting {
-		for ; s != nil; s = s.next {
-			n++
-		}
-	}
-	return n
+	return l.count
 }
 
 // finish ends a slot's waiting. It needs the poller's lock.

@@ -59,7 +59,8 @@ type slot struct {
 	state atomic.Uint32 // in a lead: running, parked, done
 	wake  chan struct{} // in a lead: receives when a parked call may go on
 
-	next *slot // in a list of free slots, or of those to be submitted
+	next *slot // in a list of free slots, or of those to be submitted, or of a poller
+	prev *slot // in the last
 
 	companion bool   // the link timeout of the operation before it
 	chain     int32  // in the first of linked entries: how many they are

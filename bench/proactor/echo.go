@@ -209,7 +209,7 @@ func echoClient(port string, n int) {
 	turn := func(d time.Duration) (messages int) {
 		start := time.Now()
 		for turns := 0; turns&15 != 0 || time.Since(start) < d; turns++ {
-			k, err := unix.EpollWait(ep, events, 1000)
+			k, err := unix.EpollWait(ep, events, 20_000)
 			if err == unix.EINTR {
 				continue
 			}
