@@ -172,3 +172,11 @@ func (r Ring) Dispatch(bits int) unsafe.Pointer {
 }
 
 func FreeDispatch(d unsafe.Pointer) { C.mixed_dispatch_free((*C.struct_uring_dispatch)(d)) }
+
+// Asked reports whether the library of TestOtherLayout was called. C's environment
+// is not Go's.
+func Asked() bool {
+	name := C.CString("URING_ASKED")
+	defer C.free(unsafe.Pointer(name))
+	return C.getenv(name) != nil
+}
