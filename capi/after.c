@@ -7,11 +7,31 @@
 // wanted, so that this one is wanted by Go code only.
 
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <sys/auxv.h>
 
 #include "signals.h"
 
 void uringgo_after(void) {}
 
-__attribute__((constructor)) static void unblock(void) { pthread_sigmask(SIG_SETMASK, &uringgo_mask, NULL); }
+// From the shared library the runtime is waited for here, so that a program finds
+// its signals as they were when main begins. In a program linked statically that
+// would hang if the linker did change the order, and waits for the first call.
+static int in_program(void)
+{
+	Dl_info program, here;
+
+	return dladdr((void *)getauxval(AT_ENTRY), &program) == 0 || dladdr((void *)uringgo_after, &here) == 0 ||
+	       program.dli_fbase == here.dli_fbase;
+}
+
+__attribute__((constructor)) static void after(void)
+{
+	pthread_sigmask(SIG_SETMASK, &uringgo_mask, NULL);
+	// A child that is forked while the runtime starts would wait for that for ever.
+	pthread_atfork(uringgo_enter, NULL, NULL);
+	if (!in_program())
+		uringgo_enter();
+}

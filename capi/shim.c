@@ -36,6 +36,8 @@ static inline void enter(void)
 		first();
 }
 
+void uringgo_enter(void) { enter(); }
+
 #define API __attribute__((visibility("default")))
 
 // GO calls a function of Go's.
