@@ -130,6 +130,39 @@ func TestAcceptEMFILE(t *testing.T) {
 	})
 }
 
+// A peer that has reset the connection before it is accepted has left no address, but
+// what asks for one gets no nil.
+func TestAcceptReset(t *testing.T) {
+	each(t, func(t *testing.T, n *Net) {
+		l := listen(t, n, "tcp")
+		c, err := n.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.SetLinger(0)
+		c.Close()
+		time.Sleep(time.Millisecond)
+		l.SetDeadline(time.Now().Add(100 * time.Millisecond))
+		gone, err := l.AcceptContext(t.Context())
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return // the kernel had dropped it
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer gone.Close()
+		if a, ok := gone.RemoteAddr().(*net.TCPAddr); !ok || a == nil {
+			t.Errorf("the peer is %#v", gone.RemoteAddr())
+		}
+		if gone.LocalAddr().String() != l.Addr().String() {
+			t.Errorf("it is at %v", gone.LocalAddr())
+		}
+		if _, err := gone.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("Read: %v", err)
+		}
+	})
+}
+
 func TestListenerEnds(t *testing.T) {
 	each(t, func(t *testing.T, n *Net) {
 		for _, network := range []string{"tcp", "unix"} {
