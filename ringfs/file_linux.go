@@ -242,14 +242,19 @@ func (f *File) position(write bool) turn {
 // takes no more than 2 GiB.
 const most = 1 << 30
 
+// again reports whether an operation was ended by something that is over: a signal, or
+// a deadline that was put off before its reason was asked for. It is to be repeated; if
+// there still is a reason not to, it will not begin.
+func again(err error) bool { return err == syscall.EINTR || err == syscall.ECANCELED }
+
 // read is one read; at -1 it is at the position.
 func (f *File) read(ctx context.Context, b []byte, off int64) (int, error) {
 	for {
 		n, err := f.p.Do(ctx, proactor.Read(f.fd, b[:min(len(b), most)], off).Through(&f.reading))
 		switch err {
-		case syscall.EINTR:
+		case syscall.EINTR, syscall.ECANCELED: // cancelled for a reason that is over, see again
 		case syscall.EAGAIN: // O_NONBLOCK
-			if _, err := f.p.Do(ctx, proactor.Poll(f.fd, unix.POLLIN).Through(&f.reading)); err != nil {
+			if _, err := f.p.Do(ctx, proactor.Poll(f.fd, unix.POLLIN).Through(&f.reading)); err != nil && !again(err) {
 				return 0, err
 			}
 		default:
@@ -262,9 +267,9 @@ func (f *File) write(ctx context.Context, b []byte, off int64) (int, error) {
 	for {
 		n, err := f.p.Do(ctx, proactor.Write(f.fd, b[:min(len(b), most)], off).Through(&f.writing))
 		switch err {
-		case syscall.EINTR:
+		case syscall.EINTR, syscall.ECANCELED:
 		case syscall.EAGAIN:
-			if _, err := f.p.Do(ctx, proactor.Poll(f.fd, unix.POLLOUT).Through(&f.writing)); err != nil {
+			if _, err := f.p.Do(ctx, proactor.Poll(f.fd, unix.POLLOUT).Through(&f.writing)); err != nil && !again(err) {
 				return 0, err
 			}
 		default:
@@ -497,7 +502,7 @@ func (f *File) do(ctx context.Context, name string, op proactor.Op) error {
 	defer f.release()
 	for {
 		_, err := f.p.Do(ctx, op.Through(&f.other))
-		if err != syscall.EINTR {
+		if !again(err) {
 			return f.wrap(name, err)
 		}
 	}
@@ -652,7 +657,7 @@ func (c rawConn) Write(try func(fd uintptr) bool) error {
 func (c rawConn) wait(op string, try func(fd uintptr) bool, events uint32, g *proactor.Gate) error {
 	return c.f.Control(op, func(fd int) error {
 		for !try(uintptr(fd)) {
-			if _, err := c.f.p.Do(context.Background(), proactor.Poll(fd, events).Through(g)); err != nil && err != syscall.EINTR {
+			if _, err := c.f.p.Do(context.Background(), proactor.Poll(fd, events).Through(g)); err != nil && !again(err) {
 				return err
 			}
 		}

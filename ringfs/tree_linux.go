@@ -65,7 +65,7 @@ func (t *tree) do(ctx context.Context, op proactor.Op) error {
 func (t *tree) number(ctx context.Context, op proactor.Op) (int, error) {
 	for {
 		n, err := t.p.Do(ctx, op)
-		if err != syscall.EINTR {
+		if !again(err) {
 			return n, err
 		}
 	}

@@ -117,7 +117,7 @@ func (f *File) ReadAtv(ctx context.Context, reqs []ReadReq) error {
 // note adds the result of one operation to a request's.
 func (f *File) note(total *int, to *error, name string, n int, err error) {
 	switch {
-	case err == syscall.EINTR:
+	case again(err):
 	case err != nil:
 		*to = f.wrap(name, err)
 	case n == 0:
@@ -270,7 +270,7 @@ func (f *File) writeSync(ctx context.Context, b []byte, off int64) (done int, er
 func (f *File) syncAgain(ctx context.Context) error {
 	for {
 		_, err := f.p.Do(ctx, proactor.Fsync(f.fd, sys.IORING_FSYNC_DATASYNC).Through(&f.writing))
-		if err != syscall.EINTR {
+		if !again(err) {
 			return err
 		}
 	}
