@@ -188,6 +188,7 @@ func (p *Proactor) first() error {
 	for op := range p.lacks {
 		p.lacks[op] = !probe.Supports(sys.Op(op))
 	}
+	r.hangEarly()
 	return nil
 }
 
@@ -236,6 +237,9 @@ func (p *Proactor) addRing() (*ring, error) {
 	}
 	r := newRing(p, u)
 	r.always.Store(p.config.Crowd == CrowdAlways)
+	if len(rings) > 0 {
+		r.hangEarly()
+	}
 	grown := append(rings[:len(rings):len(rings)], r)
 	p.rings.Store(&grown)
 	return r, nil

@@ -144,6 +144,20 @@ func (r *ring) listen() {
 	r.reap()
 }
 
+// hangEarly makes the eventfd of a ring that nobody uses yet, on kernels that register
+// one only when nothing is in flight: before Linux 5.18 they wait for that, and what is
+// in flight may be waiting for us. This feature is of a later release, and what is between
+// loses nothing but an eventfd that may never be needed.
+func (r *ring) hangEarly() {
+	if r.ring.Params().Features&sys.IORING_FEAT_REG_REG_RING != 0 {
+		return
+	}
+	if err := r.hang(); err != nil {
+		return // listen tries again, and says so
+	}
+	r.loud = true // for it is on, and the next one to hold the lock must switch it off
+}
+
 // hang makes the eventfd and starts the attendant.
 func (r *ring) hang() error {
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
