@@ -436,7 +436,11 @@ func TestFileMethods(t *testing.T) {
 		if f.Name() != name {
 			t.Error(f.Name())
 		}
-		if err := f.Allocate(ctx, 0, 0, 100_000); err != nil {
+		switch err := f.Allocate(ctx, 0, 0, 100_000); {
+		case errors.Is(err, syscall.EOPNOTSUPP):
+			t.Log("this file system cannot allocate: ", err)
+			f.Truncate(100_000)
+		case err != nil:
 			t.Error(err)
 		}
 		info, err := f.Stat()

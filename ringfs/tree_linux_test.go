@@ -363,7 +363,7 @@ func noDescriptors(t *testing.T, but ...int) (restore func()) {
 		fmt.Sscan(d, &fd)
 		highest = max(highest, fd)
 	}
-	low := unix.Rlimit{Cur: uint64(highest + 1), Max: old.Max}
+	low := unix.Rlimit{Cur: uint64(highest + 9), Max: old.Max}
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
 		t.Fatal(err)
 	}
