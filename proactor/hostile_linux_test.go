@@ -8,6 +8,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -287,6 +288,24 @@ func TestHostileSignals(t *testing.T) {
 		defer stop()
 		f := tempFile(t, hostileFile)
 		churn(t, p, 20, readers(f), talkers, waiters, tickers, stacks)
+	})
+}
+
+// The process forks while everything is in flight.
+func TestHostileExec(t *testing.T) {
+	eachOpen(t, func(t *testing.T, p *Proactor) {
+		self, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop := background(func() {
+			if out, err := exec.Command(self, "-test.run=^$").CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+		f := tempFile(t, hostileFile)
+		churn(t, p, 20, readers(f), talkers, waiters, tickers, stacks)
+		stop()
 	})
 }
 
