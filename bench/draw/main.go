@@ -90,7 +90,7 @@ func draw(docs string) error {
 	pictures := map[string]string{}
 	if len(goals) > 0 {
 		tables["goal"] = spread(goals)
-		tables["made"] = made(goals[0])
+		tables["made"] = made(goals[0], len(goals))
 		nop, other := split(goals[0].Rows)
 		pictures["ratio.svg"] = bars("CPU time per NOP against C, by batch; whiskers are quartiles by round", nop, []string{"purego", "liburing"})
 		pictures["work.svg"] = bars("CPU time per operation against C", other, []string{"purego", "liburing", "os", "fio"})
@@ -135,9 +135,9 @@ func split(rows []row) (nop, other []row) {
 	return nop, other
 }
 
-func made(r report) string {
-	return fmt.Sprintf("Linux %s, %s, %d CPUs, %s, liburing %s, %s; %d rounds of %d ms; load averages as the first run began: %s.\n",
-		r.Kernel, r.CPU, r.CPUs, r.Go, r.Library, r.Date, r.Rounds, r.Ms, r.Load)
+func made(r report, runs int) string {
+	return fmt.Sprintf("Linux %s, %s, %d CPUs, %s, liburing %s, %s; runs: %d, each of %d rounds of %d ms; the machine's load averages as the first began: %s.\n",
+		r.Kernel, r.CPU, r.CPUs, r.Go, r.Library, r.Date, runs, r.Rounds, r.Ms, r.Load)
 }
 
 // spread is the table of the runs that count: the median of the runs' ratios, and
