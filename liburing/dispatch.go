@@ -34,9 +34,10 @@ import (
 // liburing.
 //
 // While a dispatcher exists the ring is not reaped but through it: no Peek of the
-// Ring's, and no Submit that waits. The methods may be called by any goroutine at any time; Close
-// only when no other call is under way. A ring with IORING_SETUP_SINGLE_ISSUER or
-// IORING_SETUP_DEFER_TASKRUN belongs to one thread, and so does its dispatcher.
+// Ring's, and no Submit that waits. The methods may be called by any goroutine at
+// any time; Close only when no other call is under way. A ring with
+// IORING_SETUP_SINGLE_ISSUER or IORING_SETUP_DEFER_TASKRUN belongs to one thread,
+// and so does its dispatcher.
 type Dispatcher struct {
 	mu   sync.Mutex // the race detector does not see C's
 	d    *C.struct_uring_dispatch
@@ -45,9 +46,9 @@ type Dispatcher struct {
 }
 
 // NewDispatcher makes a dispatcher whose tags are the upper bits of UserData: 1 to
-// 10 of them, for 2^bits - 2 tags to reserve beside tag 0. It flushes, and from then on the
-// ring counts as shared with C. A ring whose completions are not all of 16 bytes is
-// EOPNOTSUPP.
+// 10 of them, for 2^bits - 2 tags to reserve beside tag 0. It flushes, and from then
+// on the ring counts as shared with C. A ring whose completions are not all of 16
+// bytes is EOPNOTSUPP.
 func NewDispatcher(r *Ring, bits int) (*Dispatcher, error) {
 	if r == nil || r.h == nil {
 		return nil, os.ErrClosed
@@ -173,8 +174,8 @@ func (d *Dispatcher) reap(tag uint64, dst []sys.CQE, wait bool) (int, error) {
 }
 
 // Close releases the dispatcher, and completions that nobody took. One that
-// NewDispatcher made leaves its ring open; one that AdoptDispatcher took stays C's, and its
-// adopted ring is let go of. A second Close is os.ErrClosed.
+// NewDispatcher made leaves its ring open; one that AdoptDispatcher took stays C's,
+// and its adopted ring is let go of. A second Close is os.ErrClosed.
 func (d *Dispatcher) Close() error {
 	if d.d == nil {
 		return os.ErrClosed

@@ -27,9 +27,9 @@ import (
 //
 // The struct and the ring stay C's: it must not move and must not be passed to
 // io_uring_queue_exit before the Ring's Close, which lets go of it and releases
-// nothing of C's. Memory and files that Go registers with the ring are
-// registered with C's ring, and stay so. C may register the ring's descriptor, before or after: Go's
-// calls must then come from the thread that did, as a C program's must; call
+// nothing of C's. Memory and files that Go registers with the ring are registered
+// with C's ring, and stay so. C may register the ring's descriptor, before or after:
+// Go's calls must then come from the thread that did, as a C program's must; call
 // Adopt on that thread, which a function exported to C is.
 //
 // What C prepared and did not submit is submitted by whoever submits next.

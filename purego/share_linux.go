@@ -33,8 +33,8 @@ import (
 // Like io_uring_queue_mmap it cannot map a ring in its maker's memory
 // (IORING_SETUP_NO_MMAP): that is EINVAL, as are parameters that are not those of
 // the ring, as far as the ring's own memory tells. The setup flags are in nobody's
-// memory but the maker's, and are believed. A descriptor that is closed is EBADF, one of
-// something else EOPNOTSUPP.
+// memory but the maker's, and are believed. A descriptor that is closed is EBADF,
+// one of something else EOPNOTSUPP.
 //
 // liburing: io_uring_queue_mmap, and the index array that it leaves to its caller
 func Map(fd int, p *sys.Params) (*Ring, error) {
@@ -156,8 +156,8 @@ func (r *Ring) follow() error {
 
 // Flush publishes what was handed over in ring memory without entering the kernel:
 // whoever enters it next, through whatever view, submits it. Under
-// IORING_SETUP_SQPOLL the kernel's thread takes it at once, if it is awake. Flush before
-// another view takes its turn (see Map).
+// IORING_SETUP_SQPOLL the kernel's thread takes it at once, if it is awake. Flush
+// before another view takes its turn (see Map).
 //
 // With IORING_SETUP_SQ_REWIND the number of entries goes with the system call and
 // with nothing else; there it is errors.ErrUnsupported.

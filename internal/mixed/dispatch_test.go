@@ -284,3 +284,28 @@ func TestBadDispatcher(t *testing.T) {
 		}
 	}
 }
+
+func TestDispatcherDoesNotAllocate(t *testing.T) {
+	dispatchers(t, 0, func(t *testing.T, d *liburing.Dispatcher) {
+		tag, err := d.Reserve()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var cqes [4]sys.CQE
+		trip := func() {
+			d.Lock()
+			ok := prepare(d.Ring(), tag)
+			n, err := d.Ring().Submit(sys.Wait{})
+			d.Unlock()
+			if !ok || n != 1 || err != nil {
+				t.Fatal(ok, n, err)
+			}
+			if n, err := d.Wait(tag, cqes[:]); n != 1 || err != nil {
+				t.Fatal(n, err)
+			}
+		}
+		if n := testing.AllocsPerRun(100, trip); n != 0 {
+			t.Errorf("%v allocations a trip", n)
+		}
+	})
+}

@@ -567,3 +567,36 @@ func TestLoad(t *testing.T) {
 		}
 	})
 }
+
+// Turns allocate nothing.
+func TestTurnsDoNotAllocate(t *testing.T) {
+	each(t, func(t *testing.T, d direction) {
+		r, c := d.open(t, 8, 0)
+		var cqes [8]uring.CQE
+		turn := func() {
+			for range 2 {
+				r.GetSQE().PrepNop()
+			}
+			if err := r.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			d.turn(c)
+			if n, err := c.Submit(2); n != 2 || err != nil {
+				t.Fatal(n, err)
+			}
+			if n := r.Peek(cqes[:]); n != 2 {
+				t.Fatal(n)
+			}
+			r.GetSQE().PrepNop()
+			if n, err := r.SubmitWait(uring.Wait{N: 1}); n != 1 || err != nil {
+				t.Fatal(n, err)
+			}
+			if n := r.Peek(cqes[:]); n != 1 {
+				t.Fatal(n)
+			}
+		}
+		if n := testing.AllocsPerRun(100, turn); n != 0 {
+			t.Errorf("%v allocations a turn", n)
+		}
+	})
+}
