@@ -116,7 +116,7 @@ func open(t *testing.T, config Config) *Proactor {
 }
 
 // patienceOfWatch is how long a test may take, beside what -soak adds.
-const patienceOfWatch = 60 * time.Second
+const patienceOfWatch = 3 * time.Minute
 
 // watch ends the program when a test does not end, and names the operations that
 // are in flight.

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -72,7 +73,7 @@ func start(t *testing.T, config Config) *Loop {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- l.Run(context.Background()) }()
-	watchdog := time.AfterFunc(60*time.Second, func() {
+	watchdog := time.AfterFunc(3*time.Minute, func() {
 		buf := make([]byte, 1<<20)
 		panic(fmt.Sprintf("%s hangs with %d connections\n%s", t.Name(), l.open, buf[:runtime.Stack(buf, true)]))
 	})
@@ -621,35 +622,39 @@ func TestHostileClose(t *testing.T) {
 			rounds = 3
 		}
 		for round := range rounds {
-			l := start(t, config)
-			var open atomic.Int64
-			dial := serve(t, l, "tcp", &Handler{
-				Open:  func(*Conn) { open.Add(1) },
-				Data:  echo,
-				Close: func(*Conn, error) { open.Add(-1) },
-			})
-			var wg sync.WaitGroup
-			for g := range 12 {
-				c := dial()
-				wg.Go(func() {
-					if g%3 == 0 {
-						c.(*net.TCPConn).SetLinger(0)
-						c.Write(make([]byte, 10_000))
-						time.Sleep(time.Duration(g) * 100 * time.Microsecond)
-						c.Close()
-						return
-					}
-					talk(c, 1<<20, 1) // unless it is cut off
-				})
-			}
-			time.Sleep(time.Duration(round) * time.Millisecond)
-			if err := l.Close(); err != nil {
-				t.Error(err)
-			}
-			if open.Load() != 0 {
-				t.Errorf("%d connections were not closed", open.Load())
-			}
-			wg.Wait()
+			t.Run(strconv.Itoa(round), func(t *testing.T) { closeAfter(t, config, time.Duration(round)*time.Millisecond) })
 		}
 	})
+}
+
+func closeAfter(t *testing.T, config Config, d time.Duration) {
+	l := start(t, config)
+	var open atomic.Int64
+	dial := serve(t, l, "tcp", &Handler{
+		Open:  func(*Conn) { open.Add(1) },
+		Data:  echo,
+		Close: func(*Conn, error) { open.Add(-1) },
+	})
+	var wg sync.WaitGroup
+	for g := range 12 {
+		c := dial()
+		wg.Go(func() {
+			if g%3 == 0 {
+				c.(*net.TCPConn).SetLinger(0)
+				c.Write(make([]byte, 10_000))
+				time.Sleep(time.Duration(g) * 100 * time.Microsecond)
+				c.Close()
+				return
+			}
+			talk(c, 1<<20, 1) // unless it is cut off
+		})
+	}
+	time.Sleep(d)
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if open.Load() != 0 {
+		t.Errorf("%d connections were not closed", open.Load())
+	}
+	wg.Wait()
 }
