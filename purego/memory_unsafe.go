@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/uring-go/uring/sys"
 )
 
@@ -42,3 +44,17 @@ func extra(slot *sys.CQE) [2]uint64 { return *(*[2]uint64)(unsafe.Pointer(slot))
 
 // address returns where a mapping, or memory that outlives the call, begins.
 func address(mem []byte) uint64 { return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(mem)))) }
+
+// mmap and munmap are not unix.Mmap and unix.Munmap, which unmap only what they
+// mapped: a C program's mappings are unmapped here, too.
+func mmap(fd int, offset int64, size, prot, flags int) ([]byte, error) {
+	mem, err := unix.MmapPtr(fd, offset, nil, uintptr(size), prot, flags)
+	if err != nil {
+		return nil, err
+	}
+	return unsafe.Slice((*byte)(mem), size), nil
+}
+
+func munmap(mem []byte) error {
+	return unix.MunmapPtr(unsafe.Pointer(unsafe.SliceData(mem)), uintptr(len(mem)))
+}

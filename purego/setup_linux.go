@@ -220,7 +220,7 @@ func (m *mappings) mmap(fd int, p *sys.Params) error {
 }
 
 func (m *mappings) mapRegion(fd int, offset int64, size int) ([]byte, error) {
-	mem, err := unix.Mmap(fd, offset, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
+	mem, err := mmap(fd, offset, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
 	if err != nil {
 		return nil, os.NewSyscallError("mmap", err)
 	}
@@ -304,7 +304,7 @@ func (m *mappings) anonymous(size int) ([]byte, error) {
 	if size > length {
 		return nil, fmt.Errorf("uring: ring memory of %d bytes does not fit a huge page of %d; give the ring memory of yours: %w", size, length, syscall.ENOMEM)
 	}
-	mem, err := unix.Mmap(-1, 0, length, unix.PROT_READ|unix.PROT_WRITE, flags)
+	mem, err := mmap(-1, 0, length, unix.PROT_READ|unix.PROT_WRITE, flags)
 	if err != nil {
 		return nil, os.NewSyscallError("mmap", err)
 	}
@@ -315,7 +315,7 @@ func (m *mappings) anonymous(size int) ([]byte, error) {
 func (m *mappings) release() error {
 	var err error
 	for _, mem := range m.owned {
-		err = errors.Join(err, os.NewSyscallError("munmap", unix.Munmap(mem)))
+		err = errors.Join(err, os.NewSyscallError("munmap", munmap(mem)))
 	}
 	*m = mappings{}
 	return err
