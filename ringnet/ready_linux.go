@@ -151,6 +151,9 @@ type expiry struct {
 func (e *expiry) set(t time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if t.IsZero() && e.at.IsZero() {
+		return // servers do this with every request
+	}
 	if e.timer != nil {
 		e.timer.Stop()
 	}
