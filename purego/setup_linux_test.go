@@ -222,7 +222,7 @@ func child() int {
 	}
 	// 32768 entries: 1 MiB of queues and index array, then 2 MiB of entries.
 	var out []string
-	for _, more := range []uint64{64 << 20, 1536 << 10, 256 << 10} {
+	for _, more := range []uint64{1 << 30, 1536 << 10, 256 << 10} {
 		tight := limit
 		tight.Cur = size() + more
 		if err := unix.Setrlimit(unix.RLIMIT_AS, &tight); err != nil {
