@@ -95,8 +95,23 @@ func TestCrowdComesAndGoes(t *testing.T) {
 			over.Store(true)
 			wg.Wait()
 		}
+		// What the attendant notes when many connections of others are busy. Here the
+		// other ends are calls of the same ring, which on one processor wake each other.
+		measure := func(n int) {
+			r.mu.Lock()
+			r.enter()
+			for range crowdPasses {
+				r.measure(n)
+			}
+			r.leave()
+		}
+		measure(crowdMany - 1)
+		if r.asked {
+			t.Error("a crowd of fewer than there must be")
+		}
+		measure(crowdMany)
 		talk(100, func() bool { return r.busy.Load() && p.Stats().Crowds == 1 })
-		r.busy.Store(true)
+		measure(crowdMany) // in case it has gone already
 		talk(1, func() bool { return !r.busy.Load() })
 	})
 }
