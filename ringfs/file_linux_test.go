@@ -763,3 +763,57 @@ func TestManyReaders(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// Opening one end of a FIFO waits for the other, in both directions, and what is written
+// arrives.
+func TestFifo(t *testing.T) {
+	each(t, func(t *testing.T, o *OS) {
+		name := t.TempDir() + "/fifo"
+		if err := unix.Mkfifo(name, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, first := range []string{"reader", "writer"} {
+			var wg sync.WaitGroup
+			var opened sync.Map
+			open := func(who string, flag int, use func(f *File)) {
+				wg.Go(func() {
+					f, err := o.OpenFile(t.Context(), name, flag, 0)
+					if err != nil {
+						t.Errorf("%s, %s first: %v", who, first, err)
+						return
+					}
+					opened.Store(who, true)
+					use(f)
+					if err := f.Close(); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			reader := func() {
+				open("reader", os.O_RDONLY, func(f *File) {
+					if b, err := io.ReadAll(f); string(b) != "hello" || err != nil {
+						t.Errorf("%s first: %q, %v", first, b, err)
+					}
+				})
+			}
+			writer := func() {
+				open("writer", os.O_WRONLY, func(f *File) {
+					if _, err := f.WriteString("hello"); err != nil {
+						t.Errorf("%s first: %v", first, err)
+					}
+				})
+			}
+			begin, end := reader, writer
+			if first == "writer" {
+				begin, end = writer, reader
+			}
+			begin()
+			time.Sleep(30 * time.Millisecond)
+			if _, early := opened.Load(first); early {
+				t.Errorf("the %s did not wait for the other end", first)
+			}
+			end()
+			wg.Wait()
+		}
+	})
+}
