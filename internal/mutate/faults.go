@@ -62,9 +62,9 @@ var faults = []fault{
 		new: "h->ret = io_uring_submit(ring);",
 	},
 	{
-		name: "a wait is for one completion fewer", file: submit, scenarios: []string{"wait_for_many"}, mode: "plain",
+		name: "a wait is for one completion more", file: submit, scenarios: []string{"cq_ready"}, mode: "plain",
 		old: "h->ret = io_uring_submit_and_wait(ring, wait_nr);",
-		new: "h->ret = io_uring_submit_and_wait(ring, wait_nr - 1);",
+		new: "h->ret = io_uring_submit_and_wait(ring, wait_nr + 1);",
 	},
 	// Waiting.
 	{
@@ -146,11 +146,6 @@ var faults = []fault{
 		old: "io_uring_register_eventfd_async(ring,",
 		new: "io_uring_register_eventfd(ring,",
 	},
-	{
-		name: "a registered descriptor is not used", file: registry, scenarios: []string{"ring_fd"}, mode: "plain", header: [2]int{2, 4},
-		old: "if (h->bound && ring->features & IORING_FEAT_REG_REG_RING)",
-		new: "if (0)",
-	},
 
 	// What is in Go of the backend in C.
 	{
@@ -196,7 +191,7 @@ var faults = []fault{
 		new: "flags |= 0",
 	},
 	{
-		name: "a short count is made whole", file: ringFile, scenarios: []string{"bad_op"}, mode: "plain",
+		name: "a short count is made whole", file: ringFile, scenarios: []string{"bad_op_often"}, mode: "plain",
 		old: "r.pace.blocks = 0\n\t\t\t\treturn int(n), nil\n",
 		new: "r.pace.blocks = 0\n\t\t\t\treturn int(max(uint32(n), uint32(pending))), nil\n",
 	},

@@ -21,7 +21,7 @@
 // That is a measure of the random programs; it does not make a fault a caught one.
 // With -o it writes the table as a page.
 //
-// A PATTERN selects faults by file, as path.Match takes it: "purego/*". The exit
+// A PATTERN selects faults by file or name, as path.Match takes it: "purego/*". The exit
 // status is 1 if a fault was not caught, and 2 if something is wrong with the
 // check itself.
 package main
@@ -195,14 +195,15 @@ func selected(patterns []string) ([]fault, error) {
 			if err != nil {
 				return nil, fmt.Errorf("pattern %q: %w", p, err)
 			}
-			chosen = chosen || ok
+			named, _ := path.Match(p, f.name)
+			chosen = chosen || ok || named
 		}
 		if chosen {
 			list = append(list, f)
 		}
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("no fault is in a file like %q", patterns)
+		return nil, fmt.Errorf("no fault has a file or a name like %q", patterns)
 	}
 	return list, nil
 }

@@ -13,7 +13,7 @@ import (
 var ops = []string{
 	"nop", "nop", "inject", "bad_fd", "bad_op", "read", "read", "write", "write", "recv", "send", "select",
 	"file_read", "file_write", "file_past", "read_fixed", "write_fixed", "fsync", "timeout", "link_timeout", "msg", "provide", "remove",
-	"cancel", "poll_remove", "timeout_remove", "poll_ready",
+	"cancel", "poll_remove", "timeout_remove", "poll_ready", "wide",
 }
 
 // Generate writes a program. The same seed gives the same program.

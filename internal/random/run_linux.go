@@ -195,7 +195,7 @@ func (m *machine) step(s Step) {
 	case "files":
 		m.files(g, s)
 	case "buffers":
-		// Old kernels wait for all requests of the ring here.
+		// Old kernels wait for all requests of the ring here, for files too.
 		if m.waiting(g) == 0 {
 			switch s.How {
 			case "":
@@ -249,9 +249,12 @@ func (m *machine) arm(g *ring, s Step, at *slot) {
 		return
 	}
 	a := &armed{on: g, userData: m.userData(), how: s.How, n: 1 + min(s.N, int(m.p.Entries)-1)}
+	if !g.modern && (a.how == "guarded" || a.how == "read") {
+		a.how = "poll" // 5.10 reads in a worker: how far that is when it is cancelled is chance
+	}
 	behind := a.n - 1
 	e := g.SQE(a.userData)
-	switch s.How {
+	switch a.how {
 	case "poll":
 		e.PrepPollAdd(at.rd, unix.POLLIN)
 	case "read":
@@ -360,8 +363,8 @@ func (m *machine) cancel(s Step) {
 
 // stall has a drained request wait for a read.
 func (m *machine) stall(g *ring, s Step, at *slot) {
-	if at == &m.slots[timeouts] || at.armed != nil || at.bytes > 0 || m.waiting(g) > 0 {
-		return
+	if at == &m.slots[timeouts] || at.armed != nil || at.bytes > 0 || m.waiting(g) > 0 || !g.modern {
+		return // 5.10 miscounts behind an overflow
 	}
 	g.SQE(m.userData()).PrepRead(at.rd, m.r.Bytes(3), 0)
 	g.SQE(m.userData(), sys.IOSQE_IO_DRAIN).PrepNop()
@@ -412,7 +415,7 @@ func (m *machine) timer(g *ring, s Step, at *slot) {
 		e.PrepTimeout(m.r.Time(brief), uint32(n), sys.IORING_TIMEOUT_MULTISHOT)
 		g.Submit()
 		g.Reap(n)
-	case how == "expire" && at != &m.slots[timeouts] && at.armed == nil && at.bytes == 0:
+	case how == "expire" && g.modern && at != &m.slots[timeouts] && at.armed == nil && at.bytes == 0:
 		e.PrepRead(at.rd, m.r.Bytes(3), 0)
 		e.Flags |= sys.IOSQE_IO_LINK
 		g.SQE(m.userData()).PrepLinkTimeout(m.r.Time(brief), 0)
@@ -503,6 +506,9 @@ func (m *machine) files(g *ring, s Step) {
 	all[8] = m.file
 	switch s.How {
 	case "":
+		if m.waiting(g) > 0 {
+			return // as for buffers
+		}
 		g.RegisterFiles(all...)
 		if g.files == nil {
 			g.files = all

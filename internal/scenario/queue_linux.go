@@ -68,6 +68,18 @@ func queueScenarios() []Scenario {
 			g.NoteQueues()
 		},
 	}, {
+		Name:  "bad_op_often",
+		Doc:   "Small submissions that the kernel stops are told as such every time.",
+		Modes: []Mode{Plain, Coop, Defer, SQE128, CQE32, RingFd},
+		Run: func(r *Run) {
+			g := r.Open(8)
+			for u := range uint64(20) {
+				g.SQE(2 * u).Opcode = opNone
+				g.SQE(2*u + 1).PrepNop()
+				g.SubmitReap(2)
+			}
+		},
+	}, {
 		Name:  "submit_all",
 		Doc:   "With SUBMIT_ALL, submission goes on behind an entry that the kernel refuses.",
 		Needs: []Need{needSetup(sys.IORING_SETUP_SUBMIT_ALL)},
