@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/uring-go/uring/features"
@@ -86,8 +87,14 @@ func (m *Matrix) WriteHTML(w io.Writer) error {
 // summary says in a few words what came of it.
 func (m *Matrix) summary() string {
 	n := m.Count
-	text := fmt.Sprintf("%d scenarios, each in several ring modes, ran with both backends under Linux %s to %s. Of %d runs that the kernel allows, %d saw what liburing sees under the newest kernel, and %d something else.",
-		len(m.Scenarios), m.Kernels[0].Release, m.Kernels[len(m.Kernels)-1].Release,
+	ran := 0
+	for _, s := range m.Scenarios {
+		if slices.ContainsFunc(s.Cells, func(c Cell) bool { return c.States != [2]State{Absent, Absent} }) {
+			ran++
+		}
+	}
+	text := fmt.Sprintf("%d scenarios, each in several ring modes, ran under Linux %s to %s, with the backends that the table of kernels names. Of %d runs that the kernel allows, %d saw what liburing sees under the newest kernel, and %d something else.",
+		ran, m.Kernels[0].Release, m.Kernels[len(m.Kernels)-1].Release,
 		n[Equal]+n[Different]+n[Disagree]+n[Failed], n[Equal], n[Different]+n[Disagree])
 	if n[Disagree] == 0 {
 		text += " The backends never disagreed under one kernel."
@@ -146,7 +153,7 @@ func (m *Matrix) scenarioTable(p *writer) {
 	for _, s := range []struct {
 		state State
 		text  string
-	}{{Equal, "as liburing under the newest kernel"}, {Different, "something else, which is in the list below"}, {Skipped, "left out: the kernel or the library lacks what it takes"}, {Disagree, "the backends disagree"}, {Failed, "no good end"}} {
+	}{{Equal, "as liburing under the newest kernel"}, {Different, "something else; why, the list below has for each kernel with liburing"}, {Skipped, "left out: the kernel or the library lacks what it takes"}, {Disagree, "the backends disagree"}, {Failed, "no good end"}} {
 		p.printf("<span class=\"%s\">%s</span>%s", s.state, marks[s.state], s.text)
 	}
 	p.printf("</p>\n<p class=\"dim\">Left half: liburing, right half: purego. A cell stands for all ring modes of a scenario, with the worst of them; the pointer shows which.</p>\n")

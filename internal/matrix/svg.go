@@ -56,7 +56,7 @@ func (m *Matrix) svg(p *writer, alone bool) {
 	p.printf("<svg xmlns=\"http://www.w3.org/2000/svg\" id=\"picture\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n<style>%s\n</style>\n",
 		width, height, esc(m.summary()), style)
 	p.printf("<rect class=\"bg\" width=\"%d\" height=\"%d\"/>\n", width, height)
-	p.printf("<text class=\"title\" x=\"12\" y=\"24\">io_uring under %d kernels, with both backends</text>\n", len(m.Kernels))
+	p.printf("<text class=\"title\" x=\"12\" y=\"24\">io_uring under %d kernels</text>\n", len(m.Kernels))
 	p.printf("<text class=\"dim\" x=\"%d\" y=\"52\">%d features in which they differ</text>\n", labelWidth, len(columns))
 	p.printf("<text class=\"dim\" x=\"%d\" y=\"52\">%d scenarios: above liburing, below purego</text>\n", left, len(m.Scenarios))
 	for i, k := range m.Kernels {
@@ -78,7 +78,7 @@ func (m *Matrix) svg(p *writer, alone bool) {
 	}
 	y := topSpace + len(m.Kernels)*rowStep + 14
 	legend(p, labelWidth, y, [][2]string{{string(features.Yes), "yes"}, {string(features.No), "no"}, {string(features.Unknown), "unknown"}})
-	legend(p, left, y, [][2]string{{string(Equal), "as liburing under the newest"}, {string(Different), "something else, explained"}, {string(Skipped), "left out"}, {string(Disagree), "the backends disagree"}})
+	legend(p, left, y, [][2]string{{string(Equal), "as liburing under the newest"}, {string(Different), "something else"}, {string(Skipped), "left out"}, {string(Disagree), "the backends disagree"}})
 	p.printf("</svg>\n")
 }
 
