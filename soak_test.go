@@ -42,6 +42,9 @@ func TestNOPsInOrder(t *testing.T) {
 		cqes := make([]uring.CQE, 16)
 		batch := uint64(8)
 		for sent < total {
+			if *nops == 0 && testing.Short() && sent&(1<<12-1) < 8 && time.Since(start) > 5*time.Second {
+				break // where a system call is slow, as in a virtual machine
+			}
 			if sent&(1<<20-1) < 8 { // now and then batches of other sizes, so that windows end everywhere
 				batch = 1 + (sent>>20)%7
 			} else {

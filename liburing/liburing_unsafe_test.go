@@ -10,8 +10,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"syscall"
 	"testing"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/uring-go/uring/sys"
 )
@@ -23,6 +26,14 @@ func open1(t *testing.T, entries uint32, p *sys.Params) *Ring {
 		t.Skip(err)
 	}
 	if err != nil {
+		bare := sys.Params{Flags: p.Flags}
+		fd, _, errno := syscall.Syscall(unix.SYS_IO_URING_SETUP, uintptr(entries), uintptr(unsafe.Pointer(&bare)), 0)
+		if errno == syscall.EINVAL {
+			t.Skipf("this kernel has no ring with %v", p.Flags)
+		}
+		if errno == 0 {
+			syscall.Close(int(fd))
+		}
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.Close() })
