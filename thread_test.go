@@ -112,6 +112,20 @@ func TestSignalsDoNotDisturbSubmission(t *testing.T) {
 	}, "plain", "defer", "sqpoll")
 }
 
+// The deadline of a wait under a signal mask may pass while the entries are
+// submitted, which is a call of its own there.
+func TestSigmaskDeadlinePassesInSubmit(t *testing.T) {
+	bt.EachMode(t, func(t *testing.T, k bt.Backend, m bt.Mode) {
+		r := k.Ring(t, 8, m.Params())
+		w := uring.Wait{N: 2, Timeout: 1, Sigmask: new(sys.Sigset)}
+		needWait(t, r, w)
+		nop(t, r, 1)
+		if n, err := r.SubmitWait(w); n != 1 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("SubmitWait = %d, %v; want 1, %v", n, err, os.ErrDeadlineExceeded)
+		}
+	})
+}
+
 // With a signal mask a signal that the mask lets through ends the wait with
 // EINTR, beside the number of entries taken; one that it blocks does not.
 func TestSigmask(t *testing.T) {

@@ -47,7 +47,10 @@ func (r *Ring) submitTimed(w Wait) (int, error) {
 	if n, err = r.finish(Wait{}, start, offered, n, err); err != nil || n < offered && !r.sqpoll {
 		return n, err
 	}
-	left, _ := remaining(w, start)
+	left, over := remaining(w, start)
+	if over {
+		return n, r.await(w, start, nil) // which sees it, too
+	}
 	return n, r.await(w, start, r.b.Wait(left))
 }
 

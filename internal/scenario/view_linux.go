@@ -9,12 +9,16 @@ import (
 	"os/signal"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/uring-go/uring"
 	"github.com/uring-go/uring/sys"
 )
+
+// patience is how long a wait may take that a pending signal ends at once.
+const patience = 20 * time.Second
 
 func viewScenarios() []Scenario {
 	return []Scenario{{
@@ -29,12 +33,12 @@ func viewScenarios() []Scenario {
 			closed := ^sys.Sigset(0)
 			s.raise()
 			g.Wait(uring.Wait{N: 1, Timeout: brief, Sigmask: &closed})
-			g.Wait(uring.Wait{N: 1, Timeout: soon, Sigmask: &through})
+			g.Wait(uring.Wait{N: 1, Timeout: patience, Sigmask: &through})
 			// It was delivered, once.
 			g.Wait(uring.Wait{N: 1, Timeout: brief, Sigmask: &through})
 			s.raise()
 			g.SQE(1).PrepNop()
-			g.SubmitWait(uring.Wait{N: 2, Timeout: soon, Sigmask: &through})
+			g.SubmitWait(uring.Wait{N: 2, Timeout: patience, Sigmask: &through})
 			g.Reap(1)
 			g.Wait(uring.Wait{N: 1, Timeout: brief, Sigmask: &through})
 		},
