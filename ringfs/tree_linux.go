@@ -123,13 +123,13 @@ func (t *tree) Create(ctx context.Context, name string) (*File, error) {
 //
 // Opening a pipe waits for its other end, in a thread of the kernel, until ctx ends.
 func (t *tree) OpenFile(ctx context.Context, name string, flag int, perm fs.FileMode) (*File, error) {
-	open := func(op func(proactor.Op) proactor.Op) (int, error) {
+	open := func(ctx context.Context, op func(proactor.Op) proactor.Op) (int, error) {
 		if t.root != nil {
 			return t.root.open(ctx, name, flag, perm, op)
 		}
 		return t.number(ctx, op(proactor.Openat(unix.AT_FDCWD, name, flag, modeBits(perm))))
 	}
-	fd, err := open(asItIs)
+	fd, err := open(ctx, asItIs)
 	if flag&(unix.O_NONBLOCK|unix.O_PATH|unix.O_DIRECTORY) == 0 {
 		fd, err = t.otherEnd(ctx, fd, err, flag, open)
 	}
@@ -151,9 +151,9 @@ func asItIs(op proactor.Op) proactor.Op { return op }
 // need not wait, and for its writer there is no such device. So it is opened once more,
 // by a thread of the kernel, and is held open meanwhile: who opens the other end must
 // not find this one gone again.
-func (t *tree) otherEnd(ctx context.Context, fd int, err error, flag int, open func(func(proactor.Op) proactor.Op) (int, error)) (int, error) {
+func (t *tree) otherEnd(ctx context.Context, fd int, err error, flag int, open func(context.Context, func(proactor.Op) proactor.Op) (int, error)) (int, error) {
 	if err == syscall.ENXIO && flag&unix.O_ACCMODE == unix.O_WRONLY {
-		return open(proactor.Op.Async)
+		return open(ctx, proactor.Op.Async)
 	}
 	if err != nil || flag&unix.O_ACCMODE != unix.O_RDONLY || !isFifo(fd) {
 		return fd, err
@@ -164,8 +164,12 @@ func (t *tree) otherEnd(ctx context.Context, fd int, err error, flag int, open f
 			return fd, nil // a writer is there, or was
 		}
 		const patience = 100 * time.Millisecond // a writer may have come and gone in between
-		second, err := open(func(op proactor.Op) proactor.Op { return op.Async().WithTimeout(patience) })
-		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
+		// Not the operation's own time limit: Linux 6.18 does not always end with it an
+		// open that waits in one of its threads. A request to cancel is repeated.
+		brief, cancel := context.WithTimeout(ctx, patience)
+		second, err := open(brief, proactor.Op.Async)
+		cancel()
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 			continue
 		}
 		closeFd(t.p, fd)
