@@ -121,7 +121,9 @@ func (t *tree) Create(ctx context.Context, name string) (*File, error) {
 // OpenFile opens a file. flag has O_ flags of package os or of open(2), such as
 // O_DIRECT; perm is for a file that this makes, before the umask.
 //
-// Opening a pipe waits for its other end, in a thread of the kernel, until ctx ends.
+// Opening a FIFO waits for its other end, in a thread of the kernel, until ctx ends. In
+// this version that is not reliable: when the other end opens and closes at about the
+// same time, the wait was seen to go on. For FIFOs, os.OpenFile is the better choice.
 func (t *tree) OpenFile(ctx context.Context, name string, flag int, perm fs.FileMode) (*File, error) {
 	open := func(ctx context.Context, op func(proactor.Op) proactor.Op) (int, error) {
 		if t.root != nil {
