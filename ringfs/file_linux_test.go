@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/uring-go/uring/internal/backendtest"
 )
 
 func TestReaders(t *testing.T) {
@@ -651,6 +653,9 @@ func TestForgotten(t *testing.T) {
 }
 
 func TestAllocations(t *testing.T) {
+	if backendtest.Race {
+		t.Skip("a sync.Pool forgets on purpose under the race detector")
+	}
 	each(t, func(t *testing.T, o *OS) {
 		name := temp(t, 1<<20)
 		b := make([]byte, 4096)

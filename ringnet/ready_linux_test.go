@@ -54,7 +54,7 @@ func TestBrokenOff(t *testing.T) {
 		b.Write([]byte("two"))
 		time.Sleep(5 * time.Millisecond)
 		read(a, 100, "etwo")
-		time.AfterFunc(5*time.Millisecond, func() { b.Write([]byte("three")) })
+		time.AfterFunc(5*time.Millisecond, func(c *Conn) func() { return func() { c.Write([]byte("three")) } }(b))
 		for _, c := range "three" {
 			read(a, 1, string(c))
 		}
@@ -107,7 +107,7 @@ func TestBrokenOff(t *testing.T) {
 		const size = 8 << 20
 		large := make([]byte, size)
 		place(large, 0)
-		go func() { a.Write(large); a.CloseWrite() }()
+		go func(a *Conn) { a.Write(large); a.CloseWrite() }(a)
 		got, err := io.ReadAll(struct{ io.Reader }{b})
 		if err != nil || len(got) != size {
 			t.Fatalf("%d bytes, %v", len(got), err)
@@ -127,18 +127,18 @@ func TestBrokenOff(t *testing.T) {
 		// A reset.
 		a, b = fresh()
 		b.SetLinger(0)
-		time.AfterFunc(5*time.Millisecond, func() { b.Close() })
+		time.AfterFunc(5*time.Millisecond, func(c *Conn) func() { return func() { c.Close() } }(b))
 		_, err = a.Read(p)
 		isOp(t, err, "read", "tcp", syscall.ECONNRESET)
 		// Close ends it.
 		a, _ = fresh()
-		time.AfterFunc(5*time.Millisecond, func() { a.Close() })
+		time.AfterFunc(5*time.Millisecond, func(c *Conn) func() { return func() { c.Close() } }(a))
 		_, err = a.Read(p)
 		isOp(t, err, "read", "tcp", net.ErrClosed)
 		// To another connection, within the kernel.
 		a, b = fresh()
 		c, d := pair(t, n, "unix")
-		go func() { b.Write(large); b.Close() }()
+		go func(b *Conn) { b.Write(large); b.Close() }(b)
 		copied := make(chan error, 1)
 		go func() {
 			m, err := io.Copy(c, a)
