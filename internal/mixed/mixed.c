@@ -38,6 +38,9 @@ int mixed_map(struct io_uring **ring, int fd, struct io_uring_params *p)
 		free(r);
 		return ret;
 	}
+	/* liburing 2.9 leaves the flags out, without which the helpers in its header
+	   take every entry for one of the plain size. */
+	r->flags = p->flags;
 	if (r->sq.array && p->sq_off.array)
 		for (i = 0; i < p->sq_entries; i++)
 			r->sq.array[i] = i;
