@@ -38,9 +38,11 @@ int mixed_map(struct io_uring **ring, int fd, struct io_uring_params *p)
 		free(r);
 		return ret;
 	}
-	/* liburing 2.9 leaves the flags out, without which the helpers in its header
-	   take every entry for one of the plain size. */
+	/* liburing 2.9 leaves these out: its helpers then take every entry for one of the
+	   plain size, and enter the ring by descriptor 0. */
 	r->flags = p->flags;
+	r->features = p->features;
+	r->ring_fd = r->enter_ring_fd = fd;
 	if (r->sq.array && p->sq_off.array)
 		for (i = 0; i < p->sq_entries; i++)
 			r->sq.array[i] = i;
