@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/uring-go/uring"
+	"github.com/uring-go/uring/internal/backendtest"
 	"github.com/uring-go/uring/sys"
 )
 
@@ -24,7 +25,7 @@ const denyVariable = "PROACTOR_TEST_DENY"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(denyVariable) != "" {
-		if err := denyRings(); err != nil {
+		if err := backendtest.DenyRings(); err != nil {
 			panic(err)
 		}
 		denied = true

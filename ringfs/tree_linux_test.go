@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/uring-go/uring/internal/backendtest"
 	"github.com/uring-go/uring/proactor"
 )
 
@@ -27,7 +28,7 @@ const denyVariable = "RINGFS_TEST_DENY"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(denyVariable) != "" {
-		if err := denyRings(); err != nil {
+		if err := backendtest.DenyRings(); err != nil {
 			panic(err)
 		}
 		denied = true
